@@ -1,0 +1,46 @@
+"""hardlite ends "database is locked": a SQLAlchemy engine and session plugin for SQLite."""
+
+from hardlite.batches import batched_unit_of_work
+from hardlite.engine import create_hardened_engine
+from hardlite.errors import (
+    ConfigurationError,
+    DatabaseLockedError,
+    HardliteError,
+    ImportRejectedError,
+    MissingExtraError,
+    PragmaRejectedError,
+    ReadOnlySessionError,
+    ReentrantWriteError,
+    SessionmakerConflictError,
+    StaleSnapshotError,
+    UnsupportedDatabaseError,
+    UsageError,
+)
+from hardlite.profile import Profile
+from hardlite.report import BatchResult, ImportReport, Rejection
+from hardlite.retry import retry_on_locked
+from hardlite.sessions import get_sessionmaker, run_in_transaction
+
+__all__ = [
+    "BatchResult",
+    "ConfigurationError",
+    "DatabaseLockedError",
+    "HardliteError",
+    "ImportRejectedError",
+    "ImportReport",
+    "MissingExtraError",
+    "PragmaRejectedError",
+    "Profile",
+    "ReadOnlySessionError",
+    "ReentrantWriteError",
+    "Rejection",
+    "SessionmakerConflictError",
+    "StaleSnapshotError",
+    "UnsupportedDatabaseError",
+    "UsageError",
+    "batched_unit_of_work",
+    "create_hardened_engine",
+    "get_sessionmaker",
+    "retry_on_locked",
+    "run_in_transaction",
+]

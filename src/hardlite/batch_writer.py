@@ -1,0 +1,234 @@
+"""One batch into the database: one turn, one transaction, and which items were at fault."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Insert, Table
+from sqlalchemy.orm import Session
+
+from hardlite.clock import Clock
+from hardlite.errors import ConfigurationError, UsageError
+from hardlite.fast_insert import Conflict, RowInserter, UnwritableTargetError
+from hardlite.result_codes import Fate, fate_of, primary_code
+from hardlite.sessions import HardenedSessionmaker
+
+__all__ = ["BatchWriter", "Fault", "Work", "Written", "unit_for"]
+
+Work = Table | type | Insert | Callable[[Session, Any], object]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """An item that could not be written, by its place in the batch."""
+
+    offset: int
+    error: Exception
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of the items of a batch.
+
+    Attributes:
+        faults: the items that were rejected.
+        skipped: items left out because the database had them already.
+        attempts: transactions begun.
+        wait: seconds spent waiting for the turn.
+        hold: seconds the turn lasted; the longest one, if there were several.
+        failure: what kept the database from being written; then nothing was.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    skipped: int = 0
+    attempts: int = 1
+    wait: float = 0.0
+    hold: float = 0.0
+    failure: Exception | None = None
+
+
+class Unit(Protocol):
+    """How items are written, within a transaction that somebody else begins and ends."""
+
+    def write(self, session: Session, items: Sequence[Any]) -> int:
+        """Write all items or raise; return how many were skipped."""
+        ...
+
+    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Split items that cannot be written together, each part with its offset."""
+        ...
+
+
+class _Rows:
+    """Rows for a table, through the driver's executemany."""
+
+    def __init__(self, inserter: RowInserter) -> None:
+        self._inserter = inserter
+
+    def write(self, session: Session, items: Sequence[Any]) -> int:
+        return self._inserter.insert(session, items)
+
+    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+        middle = len(items) // 2
+        yield 0, items[:middle]
+        yield middle, items[middle:]
+
+
+class _Calls:
+    """Items for a function of the caller's own."""
+
+    def __init__(self, work: Callable[[Session, Any], object]) -> None:
+        self._work = work
+
+    def write(self, session: Session, items: Sequence[Any]) -> int:
+        transaction = session.get_transaction()
+        for item in items:
+            self._work(session, item)
+            if session.get_transaction() is not transaction:
+                raise UsageError(
+                    "work(session, item) ended the transaction of its batch",
+                    "Take commit(), rollback() and close() out of it: a batch is committed "
+                    "as a whole, and then reported.",
+                )
+        session.flush()
+        return 0
+
+    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+        # One by one: a function may have effects that it should not repeat a dozen times.
+        for offset, item in enumerate(items):
+            yield offset, [item]
+
+
+def unit_for(work: Work, conflict: Conflict, maker: HardenedSessionmaker) -> Unit:
+    """Return how items are written for what the caller gave as ``work``.
+
+    Raises:
+        ConfigurationError: it is none of the kinds that are known, or takes no ``conflict``.
+    """
+    if isinstance(work, Table | Insert | type):
+        return _Rows(RowInserter(work, conflict, maker.engine.dialect))
+    if not callable(work):
+        raise ConfigurationError(
+            f"work= cannot be {work!r}",
+            "It takes a table, a mapped class, an INSERT statement or a function of a session "
+            "and an item.",
+        )
+    if conflict != "error":
+        raise ConfigurationError(
+            f"conflict={conflict!r} needs rows for a table, not a function",
+            "Handle conflicts in the function, with session.merge() or an ON CONFLICT clause.",
+        )
+    return _Calls(work)
+
+
+class BatchWriter:
+    """Writes batches, each in a turn and a transaction of its own.
+
+    Args:
+        maker: makes the writer sessions.
+        unit: how the items are written.
+        isolate: keep the good items of a batch that has bad ones.
+        timeout: seconds to wait for a turn.
+        clock: measures waits and holds.
+    """
+
+    def __init__(
+        self,
+        maker: HardenedSessionmaker,
+        unit: Unit,
+        *,
+        isolate: bool,
+        timeout: float,
+        clock: Clock,
+    ) -> None:
+        self._maker = maker
+        self._unit = unit
+        self._isolate = isolate
+        self._timeout = timeout
+        self._clock = clock
+
+    def write(self, items: Sequence[Any]) -> Written:
+        """Write ``items`` and commit them."""
+        if not items:
+            return Written(attempts=0)
+        asked = granted = self._clock.now()
+        try:
+            with self._maker.writer(timeout=self._timeout) as session:
+                granted = self._clock.now()
+                faults, skipped = self._write_in(session, items)
+        except UnwritableTargetError as error:
+            return Written(failure=error.cause, wait=granted - asked)
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
+            times = Written(wait=granted - asked, hold=self._clock.now() - granted)
+            return self._explain(items, error, times)
+        return Written(
+            faults=tuple(faults),
+            skipped=skipped,
+            wait=granted - asked,
+            hold=self._clock.now() - granted,
+        )
+
+    def _write_in(self, session: Session, items: Sequence[Any]) -> tuple[list[Fault], int]:
+        if self._isolate:
+            return self._write_good(session, items, 0)
+        return [], self._unit.write(session, items)
+
+    def _write_good(
+        self, session: Session, items: Sequence[Any], first: int
+    ) -> tuple[list[Fault], int]:
+        """Write the good items among ``items``, each part within a savepoint."""
+        savepoint = session.begin_nested()
+        try:
+            skipped = self._unit.write(session, items)
+            savepoint.commit()
+        except UsageError:
+            raise
+        except Exception as error:
+            if not _at_fault(error):
+                raise
+            savepoint.rollback()
+            if len(items) == 1:
+                return [Fault(first, error)], 0
+        else:
+            return [], skipped
+        faults, skipped = [], 0
+        for offset, part in self._unit.parts(items):
+            found, passed = self._write_good(session, part, first + offset)
+            faults += found
+            skipped += passed
+        return faults, skipped
+
+    def _explain(self, items: Sequence[Any], error: Exception, times: Written) -> Written:
+        if not _at_fault(error):
+            return dataclasses.replace(times, failure=error)
+        if not self._isolate or len(items) == 1:
+            faults = tuple(Fault(offset, error) for offset in range(len(items)))
+            return dataclasses.replace(times, faults=faults)
+        return self._write_apart(items, times)
+
+    def _write_apart(self, items: Sequence[Any], times: Written) -> Written:
+        """Commit the parts one by one: only COMMIT finds a deferred constraint violated.
+
+        (sqlite.org, "SQLite Foreign Key Support", section 4.2, "Deferred Foreign Key Constraints")
+        """
+        middle = len(items) // 2
+        first, second = self.write(items[:middle]), self.write(items[middle:])
+        moved = tuple(Fault(fault.offset + middle, fault.error) for fault in second.faults)
+        return Written(
+            faults=first.faults + moved,
+            skipped=first.skipped + second.skipped,
+            attempts=times.attempts + first.attempts + second.attempts,
+            wait=times.wait + first.wait + second.wait,
+            hold=max(times.hold, first.hold, second.hold),
+            failure=first.failure or second.failure,
+        )
+
+
+def _at_fault(error: Exception) -> bool:
+    """Say whether the item is at fault, rather than the machine, the file or a lock."""
+    if fate_of(error) is Fate.REJECT:
+        return True
+    return fate_of(error) is Fate.UNKNOWN and primary_code(error) in {None, sqlite3.SQLITE_ERROR}

@@ -1,0 +1,127 @@
+"""The cursor that asks its connection before each statement and tells it afterwards."""
+
+import functools
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from hardlite.statements import Kind, kind_of
+
+if TYPE_CHECKING:
+    from hardlite.connection import HardenedConnection
+
+__all__ = ["HardenedCursor", "cursor_class"]
+
+_READ = Kind.READ
+_WRITE = Kind.WRITE
+
+
+class HardenedCursor(sqlite3.Cursor):
+    """A cursor of a `HardenedConnection`."""
+
+    connection: "HardenedConnection"
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """Run one statement; see `sqlite3.Cursor.execute`."""
+        connection = self.connection
+        kind = kind_of(sql)
+        if kind is _READ and connection.reads_pass:
+            return super().execute(sql, parameters)
+        if kind is None:
+            return super().execute(sql, parameters)
+        began = connection.before(kind)
+        changes = connection.total_changes if began else 0
+        try:
+            super().execute(sql, parameters)
+            if self.description is not None and kind is _WRITE and not connection.in_transaction:
+                self._keep_rows()
+        except BaseException:
+            # A first statement that failed and changed nothing leaves no transaction behind.
+            if began and connection.in_transaction and connection.total_changes == changes:
+                connection.rollback()
+            else:
+                connection.settle()
+            raise
+        connection.settle(kind)
+        return self
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        """Run one statement for each set of parameters; see `sqlite3.Cursor.executemany`."""
+        connection = self.connection
+        kind = kind_of(sql)
+        if kind is None:
+            return super().executemany(sql, parameters)
+        connection.before(kind)
+        try:
+            return super().executemany(sql, parameters)
+        finally:
+            connection.settle(kind)
+
+    def executescript(self, sql_script: str, /) -> Self:
+        """Commit, then run a script, in one turn if any of its statements needs it."""
+        connection = self.connection
+        writes = connection.before_script(sql_script)
+        try:
+            super().executescript(sql_script)
+        finally:
+            connection.after_script(writes=writes)
+        return self
+
+    def _keep_rows(self) -> None:
+        """Fetch the rows of a RETURNING under AUTOCOMMIT, so that the statement has ended.
+
+        SQLite commits it when its last row has been fetched; the turn must last until then and
+        must not depend on when, or whether, the caller fetches.
+        """
+        self._rows = deque(super().fetchall())
+        self.__class__ = _with_kept_rows(type(self))
+
+
+class _KeptRows:
+    """Mixed in front of a cursor class for as long as it has kept rows to give."""
+
+    _rows: deque[Any]
+    arraysize: int
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        self._give_back()
+        return self.execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        self._give_back()
+        return self.executemany(sql, parameters)
+
+    def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = self.arraysize if size is None else size
+        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+
+    def fetchall(self) -> list[Any]:
+        return [self._rows.popleft() for _ in range(len(self._rows))]
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._rows:
+            raise StopIteration
+        return self._rows.popleft()
+
+    def _give_back(self) -> None:
+        self.__class__ = type(self).__bases__[1]
+
+
+@functools.cache
+def _with_kept_rows(cursor: type[HardenedCursor]) -> type[HardenedCursor]:
+    return type(cursor.__name__, (_KeptRows, cursor), {"__doc__": cursor.__doc__})
+
+
+@functools.cache
+def cursor_class(factory: type[sqlite3.Cursor]) -> type[sqlite3.Cursor]:
+    """Return ``factory`` with the asking mixed in front of it, unless it asks already."""
+    if issubclass(factory, HardenedCursor):
+        return factory
+    return type(factory.__name__, (HardenedCursor, factory), {"__doc__": factory.__doc__})

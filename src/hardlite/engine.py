@@ -1,0 +1,172 @@
+"""`create_hardened_engine`, and what makes an engine of SQLAlchemy a hardened one."""
+
+import functools
+import logging
+import os
+import pathlib
+import sqlite3
+import weakref
+from typing import Any, cast
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.dialects import plugins
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql import Select
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from hardlite.errors import ConfigurationError
+from hardlite.execution_options import CHARACTERISTICS, hardened
+from hardlite.gate_registry import gate_for
+from hardlite.locked import translate
+from hardlite.pragmas import Place, apply_pragmas
+from hardlite.profile import Profile
+from hardlite.statements import FOR_UPDATE
+
+__all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
+
+_log = logging.getLogger("hardlite.engine")
+
+_profiles: "weakref.WeakKeyDictionary[Dialect, Profile]" = weakref.WeakKeyDictionary()
+_engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+
+# By name, so that it is found also where the package's metadata is not, as in a frozen program.
+plugins.register("hardlite", "hardlite.plugin", "HardlitePlugin")
+
+
+def create_hardened_engine(
+    url: str | URL, *, profile: Profile | None = None, **options: object
+) -> Engine:
+    """Make an engine that does not say "database is locked".
+
+    Every connection is configured and read back, transactions begin rightly, and writers take
+    fair turns. Swap it for `sqlalchemy.create_engine`; nothing else has to change.
+
+    Args:
+        url: a SQLite URL, as for `sqlalchemy.create_engine`.
+        profile: the settings; `Profile()` if left out.
+        options: any field of `Profile` by its name, which goes before ``profile``, and everything
+            that `sqlalchemy.create_engine` takes.
+
+    Raises:
+        ConfigurationError: a setting is unknown or cannot be combined with hardlite.
+        UnsupportedDatabaseError: the URL is not one of SQLite.
+
+    >>> engine = create_hardened_engine("sqlite://", busy_timeout=10)
+    >>> with engine.connect() as connection:
+    ...     connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    10000
+    """
+    if options.get("skip_autocommit_rollback"):
+        raise ConfigurationError(
+            "skip_autocommit_rollback=True hands connections back to the pool without a rollback, "
+            "with whatever transaction is open on them",
+            "Leave it out: a rollback without a transaction costs next to nothing.",
+        )
+    names = Profile.names()
+    settings = {name: value for name, value in options.items() if name in names}
+    rest: dict[str, Any] = {name: value for name, value in options.items() if name not in names}
+    rest["hardlite"] = (profile or Profile()).evolve(settings)
+    rest["plugins"] = [*rest.get("plugins", ()), "hardlite"]
+    return sqlalchemy.create_engine(url, **rest)
+
+
+def harden(engine: Engine, profile: Profile) -> None:
+    """Attach hardlite to an engine that opens its connections as `HardenedConnection`."""
+    dialect = cast("DefaultDialect", engine.dialect)
+    dialect.connection_characteristics = dialect.connection_characteristics.union(CHARACTERISTICS)
+    dialect.statement_compiler = _with_for_update(dialect.statement_compiler)
+    query = engine.url.query
+    read_only = query.get("mode") == "ro" or query.get("immutable") in {"1", "true", "yes", "on"}
+    shared_memory = str(engine.url.database) if query.get("cache") == "shared" else ""
+
+    def configure(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection = hardened(dbapi_connection)
+        if connection is None:
+            _meet_stranger(dbapi_connection, engine.url)
+            return
+        file = connection.file
+        place = Place(file=file, writable=not read_only and _may_write(file))
+        apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)
+        name = file or shared_memory
+        gate = gate_for(name) if name and place.writable else None
+        connection.adopt(profile, gate, writable=place.writable)
+
+    event.listen(engine, "connect", configure)
+    event.listen(engine, "handle_error", translate)
+    _profiles[dialect] = profile
+    _engines.add(engine)
+
+
+def end_leftovers_at_checkin(engine: Engine) -> None:
+    """Roll back at checkin what an engine without reset on return would leave open.
+
+    A connection that goes back to its pool with a transaction open would keep the turn.
+    """
+
+    def end(dbapi_connection: DBAPIConnection | None, _: ConnectionPoolEntry) -> None:
+        if dbapi_connection is not None:
+            dbapi_connection.rollback()
+
+    event.listen(engine, "checkin", end)
+
+
+def profile_of(engine: Engine) -> Profile | None:
+    """Return the settings of a hardened engine; None for any other engine."""
+    return _profiles.get(engine.dialect)
+
+
+def _may_write(file: str) -> bool:
+    return not pathlib.Path(file).is_file() or os.access(file, os.W_OK)
+
+
+def _ask(dbapi_connection: DBAPIConnection, sql: str) -> object:
+    cursor: DBAPICursor = dbapi_connection.cursor()
+    try:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+    finally:
+        cursor.close()
+    return None if row is None else row[0]
+
+
+@functools.lru_cache(maxsize=16)
+def _with_for_update(compiler: type[SQLCompiler]) -> type[SQLCompiler]:
+    """Return ``compiler`` with a mark where SQLite's own drops FOR UPDATE without a word."""
+
+    def for_update_clause(_: SQLCompiler, __: Select[Any], **___: object) -> str:
+        return f" {FOR_UPDATE}"
+
+    return type(
+        f"Hardened{compiler.__name__}", (compiler,), {"for_update_clause": for_update_clause}
+    )
+
+
+def _meet_stranger(connection: object, url: URL) -> None:
+    """Refuse a connection that hardlite did not open; a wrapped one it can only warn of."""
+    if not isinstance(getattr(connection, "driver_connection", connection), sqlite3.Connection):
+        _log.warning(
+            "the connections of %r are wrapped in %s: hardlite cannot configure them",
+            url,
+            type(connection),
+        )
+        return
+    raise ConfigurationError(
+        f"The engine for {url!r} was given a connection that hardlite did not open, by creator=, "
+        "pool= or a do_connect listener",
+        "Let the engine open its connections itself (connect_args= passes anything on to "
+        "sqlite3.connect); or call sqlite3.connect(..., "
+        "factory=hardlite.connection.HardenedConnection) in your creator.",
+    )
+
+
+def _dispose_in_child() -> None:
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_dispose_in_child)

@@ -1,0 +1,202 @@
+"""Every exception hardlite raises on purpose, each with a hint that says what to do."""
+
+import sqlite3
+from typing import TYPE_CHECKING, ClassVar
+
+from sqlalchemy import exc
+
+if TYPE_CHECKING:
+    from hardlite.gate import Holder
+    from hardlite.report import ImportReport
+
+__all__ = [
+    "ConfigurationError",
+    "DatabaseLockedError",
+    "HardliteError",
+    "ImportRejectedError",
+    "LockedByOtherError",
+    "MissingExtraError",
+    "PragmaRejectedError",
+    "ReadOnlySessionError",
+    "ReentrantWriteError",
+    "SessionmakerConflictError",
+    "StaleSnapshotError",
+    "UnsupportedDatabaseError",
+    "UsageError",
+]
+
+
+class HardliteError(Exception):
+    """The root of every exception of hardlite; it is never raised itself.
+
+    Args:
+        what: what happened, and who or what caused it.
+        hint: what to do about it.
+    """
+
+    slug: ClassVar[str] = "hardlite-error"
+    hint: str = ""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        what, hint = self.args
+        return f"{what}. {hint} [{self.slug}]"
+
+
+class ConfigurationError(HardliteError, ValueError):
+    """A setting, URL or argument is wrong; nothing has been executed yet."""
+
+    slug = "configuration"
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional part of hardlite was used without the packages it stands on.
+
+    Args:
+        extra: the extra's name, as in ``pip install 'hardlite[cli]'``.
+        needed_by: the part that needs it, as the subject of a sentence.
+    """
+
+    slug = "missing-extra"
+
+    def __init__(self, extra: str, needed_by: str) -> None:
+        super().__init__(
+            f"{needed_by} needs packages that are not installed",
+            f"Install them with: pip install 'hardlite[{extra}]'.",
+        )
+        self.extra = extra
+        self.needed_by = needed_by
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        return type(self), (self.extra, self.needed_by)
+
+
+class PragmaRejectedError(ConfigurationError):
+    """A PRAGMA was set, read back, and SQLite holds another value."""
+
+    slug = "pragma-rejected"
+
+
+class UnsupportedDatabaseError(ConfigurationError):
+    """The URL names a database or driver that hardlite does not harden."""
+
+    slug = "unsupported-database"
+
+
+class SessionmakerConflictError(ConfigurationError):
+    """An engine's one sessionmaker was asked for again with other settings."""
+
+    slug = "sessionmaker-conflict"
+
+
+class UsageError(HardliteError, RuntimeError):
+    """The calling code must change; trying again cannot help."""
+
+    slug = "usage"
+
+
+class ReentrantWriteError(UsageError):
+    """A thread or task that has the turn asked for another one: it would wait for itself."""
+
+    slug = "reentrant-write"
+
+
+class ReadOnlySessionError(UsageError):
+    """A statement that could write was refused in a reader session, before it reached the file."""
+
+    slug = "read-only-session"
+
+
+class ImportRejectedError(HardliteError):
+    """An import left items out or could not finish; ``report`` says which items and why."""
+
+    slug = "import-rejected"
+
+    def __init__(self, what: str, hint: str, report: "ImportReport") -> None:
+        super().__init__(what, hint)
+        self.report = report
+
+    def __reduce__(self) -> tuple[type["ImportRejectedError"], tuple[str, str, "ImportReport"]]:
+        return type(self), (self.args[0], self.hint, self.report)
+
+
+class LockedByOtherError(sqlite3.OperationalError):
+    """The driver's face of `DatabaseLockedError`: what a raw connection raises.
+
+    SQLAlchemy callers see `DatabaseLockedError` or `StaleSnapshotError` with this as ``orig``.
+    ``sqlite_errorcode`` and ``sqlite_errorname`` are those of SQLite's own busy errors.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        hint: str,
+        waited: float = 0.0,
+        holder: "Holder | None" = None,
+        stale: bool = False,
+    ) -> None:
+        super().__init__(what)
+        self.hint = hint
+        self.waited = waited
+        self.holder = holder
+        self.stale = stale
+        code = "SQLITE_BUSY_SNAPSHOT" if stale else "SQLITE_BUSY"
+        self.sqlite_errorname = code
+        self.sqlite_errorcode = int(getattr(sqlite3, code))
+
+
+class DatabaseLockedError(exc.OperationalError, HardliteError):
+    """The turn or SQLite's own lock could not be had in time.
+
+    It is a `sqlalchemy.exc.OperationalError`, so code that already handles that keeps working.
+
+    Attributes:
+        waited: seconds spent waiting before giving up.
+        holder: who had the turn at that moment, where it is known.
+        hint: what to do about it.
+    """
+
+    slug = "database-locked"
+
+    def __init__(
+        self,
+        statement: str | None,
+        params: object,
+        orig: BaseException,
+        hint: str,
+        waited: float,
+        holder: "Holder | None",
+        hide_parameters: bool = False,
+    ) -> None:
+        super().__init__(statement, params, orig, hide_parameters=hide_parameters)  # type: ignore[arg-type]
+        self.hint = hint
+        self.waited = waited
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"{exc.OperationalError.__str__(self)}\n{self.hint} [{self.slug}]"
+
+    def __reduce__(self) -> tuple[type["DatabaseLockedError"], tuple[object, ...]]:
+        orig = self.orig
+        if isinstance(orig, LockedByOtherError):
+            # The driver error keeps its facts in keyword arguments; its text is all a copy needs.
+            orig = sqlite3.OperationalError(str(orig))
+        return type(self), (
+            self.statement,
+            self.params,
+            orig,
+            self.hint,
+            self.waited,
+            self.holder,
+            self.hide_parameters,
+        )
+
+
+class StaleSnapshotError(DatabaseLockedError):
+    """A snapshot wanted to write, but another commit came after it began: start it again."""
+
+    slug = "stale-snapshot"

@@ -1,0 +1,236 @@
+"""The gate: one writer at a time into a database file, first come, first served.
+
+A writer takes a `Turn` before BEGIN IMMEDIATE and ends it after COMMIT or ROLLBACK has returned.
+SQLite's own lock stays the arbiter of correctness; the gate adds order, which SQLite's busy
+handler does not have (sqlite.org, "Register A Callback To Handle SQLITE_BUSY Errors").
+"""
+
+import collections
+import dataclasses
+import logging
+import math
+import os
+import threading
+
+from hardlite.call_sites import CallSite, call_site
+from hardlite.clock import Clock, system_clock
+from hardlite.errors import ReentrantWriteError
+
+__all__ = ["Gate", "Holder", "Turn", "TurnTimeoutError"]
+
+_log = logging.getLogger("hardlite.gate")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who has the turn.
+
+    Attributes:
+        pid: process id.
+        thread: name of the thread, or what is known of one that has ended.
+        held: seconds the turn has lasted so far.
+        site: the line of code where the transaction began, if it is known.
+    """
+
+    pid: int
+    thread: str
+    held: float
+    site: CallSite | None
+
+    def __str__(self) -> str:
+        place = f", begun at {self.site}" if self.site else ""
+        return f"{self.thread} of process {self.pid} for {self.held:.3f} s{place}"
+
+
+class TurnTimeoutError(Exception):
+    """The gate did not grant a turn in time; the connection turns this into a lock error."""
+
+    def __init__(self, waited: float, holder: Holder | None, ahead: int) -> None:
+        super().__init__(waited, holder, ahead)
+        self.waited = waited
+        self.holder = holder
+        self.ahead = ahead
+
+
+class Turn:
+    """The right to write, from `Gate.take` until `release`.
+
+    Attributes:
+        owner: identifier of the thread that used the turn last.
+        site: where it was taken.
+        since: the clock's reading when it was granted.
+        waited: seconds spent waiting for it.
+    """
+
+    __slots__ = ("_gate", "owner", "since", "site", "waited")
+
+    def __init__(self, gate: "Gate", owner: int, site: CallSite | None, since: float) -> None:
+        self._gate = gate
+        self.owner = owner
+        self.site = site
+        self.since = since
+        self.waited = 0.0
+
+    def held(self) -> float:
+        """Seconds since the turn was granted."""
+        return self._gate.clock.now() - self.since
+
+    def release(self) -> None:
+        """Hand the turn to the next in line; a second call does nothing."""
+        self._gate.release(self)
+
+
+class _Waiter:
+    __slots__ = ("granted", "started", "turn")
+
+    def __init__(self, turn: Turn, started: float) -> None:
+        self.turn = turn
+        self.started = started
+        self.granted = threading.Lock()
+        self.granted.acquire()
+
+
+class Gate:
+    """First come, first served among the threads of this process.
+
+    Args:
+        name: what to call the database in messages.
+        clock: measures waits and holds.
+    """
+
+    def __init__(self, name: str, *, clock: Clock = system_clock) -> None:
+        self.name = name
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._turn: Turn | None = None
+        self._queue: collections.deque[_Waiter] = collections.deque()
+        # A turn may be released by the garbage collector while this very thread is inside the
+        # lock; so a release only notes the turn here, and whoever has the lock settles it.
+        self._ended: collections.deque[Turn] = collections.deque()
+
+    def take(self, timeout: float, *, warn_wait: float = math.inf) -> Turn:
+        """Wait for the turn.
+
+        Args:
+            timeout: longest wait, in seconds.
+            warn_wait: seconds of waiting after which a warning names the holder.
+
+        Raises:
+            TurnTimeoutError: the timeout passed first.
+            ReentrantWriteError: this thread has the turn already, so it would wait for itself.
+        """
+        started = self.clock.now()
+        turn = Turn(self, threading.get_ident(), call_site(), started)
+        waiter = self._enter(turn, started)
+        if waiter is not None:
+            self._wait(waiter, timeout, warn_wait)
+        return turn
+
+    def holder(self) -> Holder | None:
+        """Say who has the turn right now."""
+        turn = self._turn
+        return None if turn is None else self._describe(turn)
+
+    def waiting(self) -> int:
+        """Count the threads that wait for a turn."""
+        return len(self._queue)
+
+    def release(self, turn: Turn) -> None:
+        """End ``turn``; ending a turn that is over already does nothing."""
+        self._ended.append(turn)
+        self._settle()
+
+    def _enter(self, turn: Turn, started: float) -> _Waiter | None:
+        """Take the free turn and return None, or join the queue."""
+        try:
+            with self._lock:
+                current = self._turn
+                if current is None and not self._queue:
+                    self._turn = turn
+                    return None
+                mine = current is not None and current.owner == turn.owner
+                if current is not None and mine and current not in self._ended:
+                    raise self._reentrant(current, turn)
+                waiter = _Waiter(turn, started)
+                self._queue.append(waiter)
+                return waiter
+        finally:
+            self._settle()
+
+    def _wait(self, waiter: _Waiter, timeout: float, warn_wait: float) -> None:
+        try:
+            if self._granted_within(waiter, timeout, warn_wait):
+                return
+            holder, ahead = self.holder(), self._ahead_of(waiter)
+        except BaseException:
+            # An interrupt here must not leave a turn that nobody holds or a place nobody wants.
+            if not self._withdraw(waiter):
+                self.release(waiter.turn)
+            raise
+        if self._withdraw(waiter):
+            raise TurnTimeoutError(self.clock.now() - waiter.started, holder, ahead)
+
+    def _granted_within(self, waiter: _Waiter, timeout: float, warn_wait: float) -> bool:
+        quiet = min(timeout, warn_wait, threading.TIMEOUT_MAX)
+        if waiter.granted.acquire(timeout=quiet):
+            return True
+        if quiet == timeout:
+            return False
+        waited = self.clock.now() - waiter.started
+        _log.warning(
+            "waiting for a turn on %s since %.1f s; it is held by %s",
+            self.name,
+            waited,
+            self.holder() or "nobody any more",
+        )
+        return waiter.granted.acquire(timeout=min(timeout - quiet, threading.TIMEOUT_MAX))
+
+    def _withdraw(self, waiter: _Waiter) -> bool:
+        """Leave the queue; say no if the turn was granted in the meantime."""
+        with self._lock:
+            leaving = waiter in self._queue
+            if leaving:
+                self._queue.remove(waiter)
+        self._settle()
+        return leaving
+
+    def _ahead_of(self, waiter: _Waiter) -> int:
+        queue = list(self._queue)
+        return queue.index(waiter) if waiter in queue else 0
+
+    def _settle(self) -> None:
+        # Checked again after each unlock: a turn noted while the lock was taken is not left over.
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                while self._ended:
+                    if self._ended.popleft() is self._turn:
+                        self._hand_over()
+            finally:
+                self._lock.release()
+
+    def _hand_over(self) -> None:
+        self._turn = None
+        if self._queue:
+            waiter = self._queue.popleft()
+            turn = waiter.turn
+            turn.since = self.clock.now()
+            turn.waited = turn.since - waiter.started
+            self._turn = turn
+            waiter.granted.release()
+
+    def _describe(self, turn: Turn) -> Holder:
+        names = {thread.ident: f"thread {thread.name!r}" for thread in threading.enumerate()}
+        return Holder(
+            pid=os.getpid(),
+            thread=names.get(turn.owner, "a thread that has ended"),
+            held=turn.held(),
+            site=turn.site,
+        )
+
+    def _reentrant(self, current: Turn, asking: Turn) -> ReentrantWriteError:
+        return ReentrantWriteError(
+            f"This thread already has the turn on {self.name}, taken at {current.site}, "
+            f"and asks for another one on a second connection at {asking.site}: "
+            "it would wait for itself",
+            "Use the first session or connection for both writes, or commit it before the second.",
+        )

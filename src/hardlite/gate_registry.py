@@ -1,0 +1,77 @@
+"""The gates of this process, one for each database file, and what becomes of them at a fork."""
+
+import logging
+import os
+import threading
+import weakref
+
+from hardlite.clock import system_clock
+from hardlite.errors import ReentrantWriteError
+from hardlite.gate import Gate, Turn, TurnTimeoutError
+
+__all__ = ["gate_for"]
+
+_log = logging.getLogger("hardlite.gate")
+
+FORK_PATIENCE = 2.0
+"""Seconds that a fork waits for the writers of this process to finish their transactions."""
+
+_lock = threading.Lock()
+_gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
+_held_over_fork: list[Turn] = []
+
+
+def gate_for(name: str) -> Gate:
+    """Return the one gate of the database called ``name``.
+
+    Args:
+        name: the absolute path as SQLite resolved it, so that every spelling finds one gate; for
+            a shared in-memory database, its URI.
+    """
+    with _lock:
+        gate = _gates.get(name)
+        if gate is None:
+            gate = _gates[name] = Gate(name)
+        return gate
+
+
+def _before_fork() -> None:
+    """Let no transaction be open at the fork.
+
+    SQLite keeps the locks of a process in that process's memory. A fork copies them, and in the
+    child nobody is left to release what a writing thread held: the file would be locked there for
+    ever (sqlite.org, "How To Corrupt An SQLite Database File", section 2.6).
+    """
+    _lock.acquire()
+    deadline = system_clock.now() + FORK_PATIENCE
+    for gate in list(_gates.values()):
+        try:
+            _held_over_fork.append(gate.take(max(0.0, deadline - system_clock.now())))
+        except (ReentrantWriteError, TurnTimeoutError):
+            _log.warning(
+                "forking while %s writes to %s: the child cannot write to that file; "
+                "commit before the fork, or start the child with the 'spawn' method",
+                gate.holder() or "another thread",
+                gate.name,
+            )
+
+
+def _after_fork_in_parent() -> None:
+    while _held_over_fork:
+        _held_over_fork.pop().release()
+    _lock.release()
+
+
+def _after_fork_in_child() -> None:
+    global _lock, _gates  # noqa: PLW0603 - the child starts with gates of its own
+    _held_over_fork.clear()
+    _gates = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

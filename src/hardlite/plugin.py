@@ -1,0 +1,110 @@
+"""The ``?plugin=hardlite`` face of an engine (SQLAlchemy, "CreateEnginePlugin")."""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
+
+from hardlite.connection import HardenedConnection
+from hardlite.engine import end_leftovers_at_checkin, harden
+from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
+from hardlite.profile import Profile
+
+__all__ = ["HardlitePlugin"]
+
+_PREFIX = "hardlite_"
+_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
+
+
+class HardlitePlugin(CreateEnginePlugin):
+    """Harden an engine that is being created.
+
+    >>> from sqlalchemy import create_engine
+    >>> engine = create_engine("sqlite://?plugin=hardlite&hardlite_busy_timeout=2")
+    """
+
+    def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
+        self._kwargs = kwargs
+        # The URL and plugins= may both name the plugin; the first one to come does the work.
+        self._first = not isinstance(kwargs.get("hardlite"), HardlitePlugin)
+        if self._first:
+            _refuse_combinations(url, kwargs)
+            self._profile = _profile(url, kwargs)
+            kwargs["hardlite"] = self
+
+    def update_url(self, url: URL) -> URL:
+        """Take hardlite's own settings out of the URL, and put its factory in."""
+        settings = [name for name in url.query if name.startswith(_PREFIX)]
+        if self._first:
+            del self._kwargs["hardlite"]
+            self._kwargs["connect_args"] = {
+                **(self._kwargs.get("connect_args") or {}),
+                "factory": HardenedConnection,
+                "timeout": self._profile.busy_timeout,
+            }
+            # A program that only changed its URL may do either; then the pool does not roll back.
+            self._may_leave_open = self._kwargs.get(
+                "pool_reset_on_return", True
+            ) is None or self._kwargs.get("skip_autocommit_rollback", False)
+        return url.difference_update_query(settings)
+
+    def engine_created(self, engine: Engine) -> None:
+        """Attach the listeners, and write the plugin back into the engine's URL.
+
+        SQLAlchemy takes it out; an engine made again from ``engine.url`` would not be hardened.
+        """
+        if not self._first:
+            return
+        harden(engine, self._profile)
+        if self._may_leave_open:
+            end_leftovers_at_checkin(engine)
+        settings = {_PREFIX + name: text for name, text in self._profile.as_text().items()}
+        engine.url = engine.url.update_query_dict({"plugin": "hardlite", **settings})
+
+
+def _profile(url: URL, kwargs: Mapping[str, Any]) -> Profile:
+    given = kwargs.get("hardlite") or Profile()
+    if not isinstance(given, Profile):
+        raise ConfigurationError(f"hardlite= cannot be {given!r}", "It takes a hardlite.Profile.")
+    connect_args = kwargs.get("connect_args") or {}
+    wait = connect_args.get("timeout", url.query.get("timeout"))
+    if wait is not None:
+        longest = given.evolve_from_text({"timeout": str(wait)}).timeout
+        given = given.evolve({"timeout": longest, "busy_timeout": min(given.busy_timeout, longest)})
+    settings: dict[str, str] = {}
+    for name, value in url.query.items():
+        if name.startswith(_PREFIX):
+            if not isinstance(value, str):
+                raise ConfigurationError(
+                    f"The URL gives {name} more than once", "Give it one value."
+                )
+            settings[name.removeprefix(_PREFIX)] = value
+    return given.evolve_from_text(settings)
+
+
+def _refuse_combinations(url: URL, kwargs: Mapping[str, Any]) -> None:
+    if url.drivername not in _DRIVERS:
+        raise UnsupportedDatabaseError(
+            f"hardlite does not harden {url.drivername!r}",
+            f"It hardens {', '.join(sorted(_DRIVERS))}; take the plugin out of other URLs.",
+        )
+    connect_args = kwargs.get("connect_args") or {}
+    if "autocommit" in connect_args:
+        raise ConfigurationError(
+            f"connect_args={{'autocommit': {connect_args['autocommit']!r}}} takes the transactions "
+            "away from hardlite, and False silently disables foreign keys",
+            "Leave it out; for autocommit use isolation_level='AUTOCOMMIT'.",
+        )
+    if "factory" in connect_args:
+        raise ConfigurationError(
+            "connect_args={'factory': ...} replaces the connection class that hardlite needs",
+            "Leave it out; a cursor class of your own works through connection.cursor(factory).",
+        )
+    driver = getattr(kwargs.get("module"), "Connection", sqlite3.Connection)
+    if isinstance(driver, type) and not issubclass(driver, sqlite3.Connection):
+        raise ConfigurationError(
+            f"module= brings the connection class {driver.__module__}.{driver.__qualname__}, but "
+            "hardlite's is the standard library's",
+            "Leave module= out.",
+        )

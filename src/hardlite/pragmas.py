@@ -1,0 +1,157 @@
+"""The pragmas of a hardened connection: each set, read back and compared.
+
+SQLite ignores what it does not like without a word, so the answer is read (sqlite.org, "PRAGMA
+Statements"). The busy timeout is there first: it is given to the driver when the file is opened.
+"""
+
+import dataclasses
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+
+from hardlite.clock import Clock, system_clock
+from hardlite.errors import PragmaRejectedError
+from hardlite.filesystems import is_network
+from hardlite.profile import MEBIBYTE, Profile
+from hardlite.result_codes import Fate, fate_of, primary_code
+
+__all__ = ["Place", "apply_pragmas", "wal_reset_bug"]
+
+_log = logging.getLogger("hardlite.engine")
+
+_SYNCHRONOUS = {"off": 0, "normal": 1, "full": 2, "extra": 3}
+_TEMP_STORE = {"default": 0, "file": 1, "memory": 2}
+_MMAP = 256 * MEBIBYTE
+_REFUSALS = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+_said: set[str] = set()
+
+Run = Callable[[str], object]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a database is.
+
+    Attributes:
+        file: its absolute path; empty in memory.
+        writable: whether it can be written.
+    """
+
+    file: str
+    writable: bool
+
+
+def wal_reset_bug(version: tuple[int, int, int]) -> bool:
+    """Say whether a SQLite of this version may have the WAL-reset bug.
+
+    A checkpoint that meets a writer can lose frames (sqlite.org, "Write-Ahead Logging", section
+    "The WAL-Reset Bug"). Fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6; a distribution
+    may have mended an older number.
+    """
+    fixed = (
+        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    )
+    return version >= (3, 7, 0) and not fixed
+
+
+def apply_pragmas(run: Run, profile: Profile, place: Place, *, clock: Clock = system_clock) -> None:
+    """Set every pragma of ``profile``, read each back and compare.
+
+    Args:
+        run: runs one statement and returns the first column of its first row.
+        profile: the settings.
+        place: where the database is.
+        clock: bounds the wait for processes that open the file at the same moment.
+
+    Raises:
+        PragmaRejectedError: SQLite holds another value than the one set.
+    """
+    patient = _patient(run, clock, clock.now() + profile.timeout)
+    _set(patient, "busy_timeout", round(profile.busy_timeout * 1000))
+    if place.file and place.writable:
+        _set_journal_mode(patient, profile, place.file)
+    for name, value in _settings(profile, place):
+        _set(patient, name, value)
+
+
+def _settings(profile: Profile, place: Place) -> Iterator[tuple[str, int]]:
+    yield "foreign_keys", int(profile.foreign_keys)
+    yield "synchronous", _SYNCHRONOUS[profile.synchronous]
+    yield "cache_size", profile.cache_size
+    yield "temp_store", _TEMP_STORE[profile.temp_store]
+    yield "wal_autocheckpoint", profile.wal_autocheckpoint
+    if place.file:
+        yield "journal_size_limit", profile.journal_size_limit
+        yield "mmap_size", _mmap_size(profile, place.file)
+
+
+def _mmap_size(profile: Profile, file: str) -> int:
+    if profile.mmap_size is not None:
+        return profile.mmap_size
+    safe = (
+        sys.maxsize > 2**32
+        and sys.platform == "linux"
+        and not wal_reset_bug(sqlite3.sqlite_version_info)
+        and not is_network(file)
+    )
+    return _MMAP if safe else 0
+
+
+def _set(run: Run, name: str, value: int) -> None:
+    run(f"PRAGMA {name} = {value}")
+    found = run(f"PRAGMA {name}")
+    if found != value:
+        raise PragmaRejectedError(
+            f"PRAGMA {name} was set to {value}, but SQLite {sqlite3.sqlite_version} holds {found}",
+            f"This SQLite may be built without it; give the engine {name}= a value it accepts.",
+        )
+
+
+def _set_journal_mode(run: Run, profile: Profile, file: str) -> None:
+    wanted = profile.journal_mode
+    if wanted == "wal" and is_network(file):
+        _say_once(file, "it is on a network file system, where WAL loses data")
+        wanted = "delete"
+    if run("PRAGMA journal_mode") == wanted:
+        return
+    try:
+        found = run(f"PRAGMA journal_mode = {wanted}")
+    except sqlite3.OperationalError as error:
+        if wanted != "wal" or primary_code(error) not in _REFUSALS:
+            raise
+        _say_once(file, f"SQLite answered: {error}")
+        return
+    if found != wanted:
+        if wanted != "wal":
+            raise PragmaRejectedError(
+                f"journal_mode was set to {wanted}, but {file} stays at {found}",
+                "Another connection may have the file open in WAL; close it first.",
+            )
+        _say_once(file, f"SQLite stays at journal_mode {found}")
+
+
+def _say_once(file: str, reason: str) -> None:
+    if file not in _said:
+        _said.add(file)
+        _log.warning(
+            "no WAL for %s: %s. Readers and writers will wait for each other.", file, reason
+        )
+
+
+def _patient(run: Run, clock: Clock, deadline: float) -> Run:
+    """Try again while other processes open the same new file.
+
+    The change to WAL needs the file alone, and SQLite does not always ask its busy handler then.
+    """
+
+    def patiently(sql: str) -> object:
+        while True:
+            try:
+                return run(sql)
+            except sqlite3.OperationalError as error:
+                if fate_of(error) is not Fate.WAIT or clock.now() >= deadline:
+                    raise
+            clock.sleep(0.002)
+
+    return patiently

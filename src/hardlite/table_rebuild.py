@@ -1,0 +1,56 @@
+"""Foreign keys while Alembic's batch mode rebuilds a table.
+
+Batch mode copies a table to ``_alembic_tmp_<name>``, drops the old one and renames the copy. With
+enforcement on, SQLite deletes the old table's rows before the DROP, and every row that references
+them with ON DELETE CASCADE is gone too (sqlite.org, "ALTER TABLE", section 8; Alembic, "Running
+Batch Migrations for SQLite and Other Databases").
+"""
+
+import logging
+import sqlite3
+import sys
+
+from hardlite.errors import ConfigurationError
+
+__all__ = ["restore_foreign_keys", "suspend_foreign_keys"]
+
+_log = logging.getLogger("hardlite.connection")
+
+
+def suspend_foreign_keys(connection: sqlite3.Connection, database: str) -> bool:
+    """Stop enforcing foreign keys before a rebuild; say whether they were enforced.
+
+    Raises:
+        ConfigurationError: a transaction is open and this Python cannot switch them off in one.
+    """
+    cursor = sqlite3.Cursor(connection)
+    (enforced,) = cursor.execute("PRAGMA foreign_keys").fetchone()
+    if not enforced:
+        return False
+    if not connection.in_transaction:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+    else:
+        _switch_off_inside(connection)
+    _log.warning(
+        "a table of %s is rebuilt by Alembic's batch mode: foreign keys are not enforced until "
+        "this transaction ends; run PRAGMA foreign_key_check afterwards",
+        database,
+    )
+    return True
+
+
+def restore_foreign_keys(connection: sqlite3.Connection) -> None:
+    """Enforce foreign keys again, after the transaction."""
+    sqlite3.Cursor(connection).execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_off_inside(connection: sqlite3.Connection) -> None:
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_FKEY, False)
+        return
+    raise ConfigurationError(
+        "Alembic's batch mode is about to rebuild a table in a transaction that enforces foreign "
+        "keys: the rows that reference the table would be deleted, or the migration would fail",
+        "Run migrations with foreign keys off, by adding hardlite_foreign_keys=off to their URL; "
+        "or use Python 3.12 or newer, where hardlite can switch them off inside a transaction.",
+    )

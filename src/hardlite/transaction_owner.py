@@ -1,0 +1,259 @@
+"""What a hardened connection does around each statement: BEGIN, upgrade, turn, release.
+
+SQLAlchemy's ``commit`` event fires before the driver's COMMIT, so only the connection itself sees
+the true end of a transaction; there the turn ends, and not before.
+"""
+
+import logging
+import sqlite3
+import threading
+
+from hardlite import locked
+from hardlite.clock import system_clock
+from hardlite.errors import ReadOnlySessionError, UsageError
+from hardlite.gate import Gate, Turn, TurnTimeoutError
+from hardlite.profile import Profile, TransactionMode
+from hardlite.statements import Kind, kinds_of_script
+from hardlite.table_rebuild import restore_foreign_keys, suspend_foreign_keys
+from hardlite.transactions import Plan, State, plan_for, writes
+from hardlite.write_lock import take_write_lock
+
+__all__ = ["TransactionOwner", "writes_committed"]
+
+_log = logging.getLogger("hardlite.connection")
+
+_DEFAULT = Profile()
+_READ, _WRITE = Kind.READ, Kind.WRITE
+
+
+class _Tally(threading.local):
+    commits = 0
+
+
+_tally = _Tally()
+
+
+def writes_committed() -> int:
+    """Count the writing transactions that this thread has committed so far."""
+    return _tally.commits
+
+
+class TransactionOwner(sqlite3.Connection):
+    """The part of `HardenedConnection` that begins and ends transactions.
+
+    Attributes:
+        file: the path of the main database as SQLite resolved it; empty in memory.
+        profile: the settings in force.
+        mode: the transaction mode in force.
+        timeout: seconds to wait for a turn.
+        reads_pass: a read needs no look at the transaction first.
+    """
+
+    _turn: Turn | None = None
+    _is_inherited = False
+
+    def _own_transactions(self, declared: str | None) -> None:
+        """Start with nothing open; the driver's connection is there already."""
+        self._declared = declared
+        self._writing = False
+        self._snapshot = False
+        self._foreign_keys_suspended = False
+        self._has_attached = False
+        self._gate: Gate | None = None
+        self._writable = True
+        self.profile = _DEFAULT
+        self.timeout = _DEFAULT.timeout
+        self.set_mode(_DEFAULT.transaction)
+        self.file = self._files()["main"]
+
+    # What the engine and a fork set
+
+    def mark_inherited(self) -> None:
+        """Learn that this process is a child of the one that opened the connection."""
+        self._is_inherited = True
+        self.reads_pass = False
+
+    def adopt(self, profile: Profile, gate: Gate | None, *, writable: bool) -> None:
+        """Take over an engine's settings.
+
+        Args:
+            profile: the settings.
+            gate: the gate of the database; None where there is nobody to queue with.
+            writable: whether the file can be written at all.
+        """
+        self.profile = profile
+        self.timeout = profile.timeout
+        self._gate = gate
+        self._writable = writable
+        self.set_mode(profile.transaction)
+
+    def set_mode(self, mode: TransactionMode, *, reader: bool = False) -> None:
+        """Choose how the next transaction begins, and whether it may write."""
+        self.mode: TransactionMode = mode
+        self._reader = reader
+        self._choose_read_path()
+
+    # What the cursor and the session ask
+
+    def before(self, kind: Kind) -> bool:
+        """Do what has to be done before a statement; say whether that began a transaction.
+
+        Raises:
+            ReadOnlySessionError: the session reads and the statement could write.
+            UsageError: the connection belongs to another process.
+        """
+        if self._writing and (kind is _WRITE or kind is _READ):
+            if self._turn is not None:
+                self._turn.owner = threading.get_ident()
+            return False
+        if self._is_inherited:
+            raise UsageError(
+                f"This connection to {self.file or 'memory'} was opened before a fork, by another "
+                "process",
+                "Open a new one in the child; engine.dispose(close=False) right after the fork "
+                "makes the engine do so.",
+            )
+        plan = plan_for(kind, self._state())
+        if plan.refuse:
+            raise _refusal()
+        if plan.end_snapshot:
+            super().commit()
+            self._snapshot = False
+        if kind is Kind.REBUILD:
+            self._foreign_keys_suspended |= suspend_foreign_keys(self, self.file)
+        if plan.take_turn:
+            self._take(plan)
+        elif plan.begin:
+            self.run(plan.begin)
+            self._snapshot = True
+        return plan.begin is not None
+
+    def settle(self, kind: Kind | None = None) -> None:
+        """Look after a statement whether the transaction is over, and end the turn with it."""
+        if self.in_transaction:
+            if kind is Kind.BEGIN_WRITE:
+                self._writing = True
+        else:
+            self._settle_if_over(kept=True)
+        if kind is Kind.ATTACH:
+            self._has_attached = len(self._files()) > 1
+
+    def before_script(self, script: str) -> bool:
+        """Commit, and take the turn if a statement of ``script`` needs it; say whether it does."""
+        self.commit()
+        kinds = list(kinds_of_script(script))
+        needs_turn = any(writes(kind) for kind in kinds)
+        if needs_turn and self._reader:
+            raise _refusal()
+        if needs_turn:
+            self._take(Plan(take_turn=True))
+        return needs_turn
+
+    def after_script(self, *, writes: bool) -> None:
+        """Look after a script whether a transaction of its own is still open."""
+        self.settle(Kind.BEGIN_WRITE if writes else None)
+        self.settle(Kind.ATTACH)
+
+    def begin_writing(self, timeout: float | None = None) -> None:
+        """Take the turn and begin the writing transaction, without a statement.
+
+        Args:
+            timeout: seconds to wait for the turn; the connection's own if left out.
+        """
+        usual = self.timeout
+        self.timeout = usual if timeout is None else timeout
+        try:
+            self.before(Kind.WRITE)
+        finally:
+            self.timeout = usual
+
+    def run(self, sql: str) -> sqlite3.Cursor:
+        """Run a statement past everything that hardlite adds."""
+        return sqlite3.Cursor(self).execute(sql)
+
+    # How it is done
+
+    def _state(self) -> State:
+        return State(
+            mode=self.mode,
+            managed=self._declared is not None,
+            reader=self._reader,
+            writable=self._writable,
+            in_transaction=self.in_transaction,
+            snapshot=self._snapshot,
+            writing=self._writing,
+        )
+
+    def _take(self, plan: Plan) -> None:
+        started = system_clock.now()
+        if self._gate is not None and self._turn is None:
+            try:
+                self._turn = self._gate.take(self.timeout, warn_wait=self.profile.warn_wait)
+            except TurnTimeoutError as error:
+                raise locked.no_turn(self._gate.name, error) from None
+        try:
+            if plan.begin:
+                # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
+                self._lock("BEGIN" if self._has_attached else plan.begin, started)
+            elif plan.upgrade:
+                self._upgrade(started)
+        except BaseException:
+            self._settle_if_over(kept=False)
+            raise
+        self._writing = plan.begin is not None or plan.upgrade
+
+    def _upgrade(self, started: float) -> None:
+        """Make the open read transaction a writing one, or find that its snapshot is stale.
+
+        SQLite upgrades at the first write. To write the application id that is there already is
+        a write that changes nothing, so a refusal costs no work of the caller's.
+        """
+        (application_id,) = self.run("PRAGMA main.application_id").fetchone()
+        self._lock(f"PRAGMA main.application_id = {application_id}", started)
+
+    def _lock(self, sql: str, started: float) -> None:
+        take_write_lock(
+            self.run,
+            sql,
+            file=self.file,
+            started=started,
+            timeout=self.timeout,
+            busy_timeout=self.profile.busy_timeout,
+        )
+
+    def _settle_if_over(self, *, kept: bool) -> None:
+        if self.in_transaction:
+            return
+        if kept and (self._writing or self._turn is not None):
+            _tally.commits += 1
+        self._writing = self._snapshot = False
+        self._release()
+        if self._foreign_keys_suspended:
+            self._foreign_keys_suspended = False
+            restore_foreign_keys(self)
+
+    def _release(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        held = turn.held()
+        turn.release()
+        if held > self.profile.warn_hold:
+            _log.warning(
+                "a turn on %s was held for %.1f s; it began at %s", self.file, held, turn.site
+            )
+
+    def _choose_read_path(self) -> None:
+        reads_begin = self._reader or self.mode != "relaxed"
+        self.reads_pass = not self._is_inherited and (self._declared is None or not reads_begin)
+
+    def _files(self) -> dict[str, str]:
+        return {name: path or "" for _, name, path in self.run("PRAGMA database_list")}
+
+
+def _refusal() -> ReadOnlySessionError:
+    return ReadOnlySessionError(
+        "A reader session was asked to write",
+        "Open the session with Session.writer() or Session.begin(), or take the write out of it; "
+        "SELECT ... FOR UPDATE counts as a write.",
+    )

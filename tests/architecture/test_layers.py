@@ -1,0 +1,155 @@
+"""The direction of imports: read `ORDER` from top to bottom and you have the architecture."""
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "hardlite"
+
+ORDER = """
+errors
+call_sites clock profile result_codes statements filesystems
+gate gate_registry
+transactions locked write_lock inherited table_rebuild transaction_owner cursor connection
+execution_options pragmas engine plugin
+retry sessions
+report fast_insert batch_writer progress_bar batches
+sources
+demo
+cli
+"""
+"""Modules and packages of hardlite; each may import those that stand before it, no others.
+
+A package stands here as one word: what goes on inside of it is its own affair.
+"""
+
+PLACES = {name: place for place, name in enumerate(ORDER.split())}
+RIM = {"__init__", "__main__"}
+"""They hand out what the others make, so they may import anything but each other."""
+
+OUTSIDE_THE_CORE = {"demo": {"rich"}, "cli": {"rich", "typer"}}
+"""What a module may import as it is loaded, besides SQLAlchemy and the standard library."""
+
+
+def name_of(path: Path) -> str:
+    """The module's name as `ORDER` has it."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+PLACED = [path for path in SOURCES if name_of(path) not in RIM]
+
+
+def label(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk the tree, leaving out what only type checkers read: annotations load nothing."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            yield from (part for other in child.orelse for part in at_run_time(other))
+        else:
+            yield child
+            yield from at_run_time(child)
+
+
+def imported_by(path: Path, *, lazily: bool) -> set[str]:
+    """Absolute names of what a module imports, with or without the imports inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(at_run_time(tree))
+    if not lazily:
+        inside = {
+            part
+            for node in nodes
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for part in ast.walk(node)
+        }
+        nodes = [node for node in nodes if node not in inside]
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = path.relative_to(PACKAGE.parent).with_suffix("").parts[: -node.level or None]
+            start = [*parents] if node.level else []
+            source = ".".join([*start, *([node.module] if node.module else [])])
+            names.update(f"{source}.{alias.name}" for alias in node.names)
+    return names
+
+
+def own_modules(path: Path) -> set[str]:
+    """Which entries of `ORDER`, or which names of the top level, a module imports."""
+    names = imported_by(path, lazily=True)
+    return {name.split(".")[1] for name in names if name.startswith("hardlite.")}
+
+
+def foreign_packages(path: Path, *, lazily: bool) -> set[str]:
+    """Third-party packages that a module imports."""
+    tops = {name.split(".")[0] for name in imported_by(path, lazily=lazily)}
+    return tops - sys.stdlib_module_names - {"hardlite"}
+
+
+def packages_of_extras() -> set[str]:
+    """The packages that pyproject.toml offers as extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    return {requirement.split(">=")[0] for extra in extras for requirement in extra}
+
+
+@pytest.mark.parametrize("path", PLACED, ids=label)
+def test_every_module_has_its_place_in_the_order(path: Path) -> None:
+    assert name_of(path) in PLACES
+
+
+@pytest.mark.parametrize("path", PLACED, ids=label)
+def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
+    own = name_of(path)
+
+    wrong = {
+        other
+        for other in own_modules(path) - {own}
+        if PLACES.get(other, len(PLACES)) >= PLACES[own]
+    }
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", PLACED, ids=label)
+def test_loading_a_module_needs_sqlalchemy_and_the_standard_library_alone(path: Path) -> None:
+    allowed = {"sqlalchemy"} | OUTSIDE_THE_CORE.get(name_of(path), set())
+
+    assert foreign_packages(path, lazily=False) <= allowed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=label)
+def test_what_functions_import_is_offered_as_an_extra(path: Path) -> None:
+    assert foreign_packages(path, lazily=True) <= {"sqlalchemy"} | packages_of_extras()
+
+
+LOADED_BY_IMPORT = """
+import json, sys
+import sqlalchemy.orm, sqlalchemy.dialects.sqlite
+before = set(sys.modules)
+import hardlite
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_importing_hardlite_costs_what_importing_sqlalchemy_costs() -> None:
+    """No extra is loaded, nor the parts of the standard library that only a program needs."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED_BY_IMPORT], capture_output=True, encoding="utf-8", check=True
+    )
+    loaded = set(json.loads(run.stdout))
+
+    foreign = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert foreign <= {"hardlite", "sqlalchemy"}
+    assert not loaded & {"argparse", "hardlite.cli", "hardlite.demo", "multiprocessing"}

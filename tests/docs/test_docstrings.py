@@ -1,0 +1,28 @@
+"""The examples in docstrings are run."""
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import hardlite
+
+CLI = "hardlite.cli"
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(hardlite.__path__, "hardlite.", onerror=lambda _name: None)
+    if not module.name.endswith("__main__") and not module.name.startswith(CLI)
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_a_module_give_what_they_show(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+
+    assert not result.failed
