@@ -87,6 +87,7 @@ def batched_unit_of_work(
     ...                               on_error="isolate")
     >>> report.committed, report.rejected
     (8, 2)
+    >>> engine.dispose()
     """
     _require(batch_size=batch_size, max_hold=max_hold, timeout=timeout)
     _require_choice("on_error", on_error, get_args(OnError))

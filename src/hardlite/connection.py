@@ -106,6 +106,7 @@ class HardenedConnection(TransactionOwner):
 
     def commit(self) -> None:
         """COMMIT; the turn ends when it has returned."""
+        self.require_own_process()
         try:
             super().commit()
         finally:

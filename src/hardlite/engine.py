@@ -59,6 +59,7 @@ def create_hardened_engine(
     >>> with engine.connect() as connection:
     ...     connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
     10000
+    >>> engine.dispose()
     """
     if options.get("skip_autocommit_rollback"):
         raise ConfigurationError(

@@ -61,10 +61,12 @@ class HardenedSessionmaker(sessionmaker[Session]):
 
         >>> from hardlite import create_hardened_engine, get_sessionmaker
         >>> from sqlalchemy import text
-        >>> Session = get_sessionmaker(create_hardened_engine("sqlite://"))
+        >>> engine = create_hardened_engine("sqlite://")
+        >>> Session = get_sessionmaker(engine)
         >>> with Session.reader() as session:
         ...     session.scalar(text("SELECT 1"))
         1
+        >>> engine.dispose()
         """
         with self(bind=self._reader_engine) as session:
             yield session
@@ -170,8 +172,10 @@ def run_in_transaction(
 
     >>> from hardlite import create_hardened_engine
     >>> from sqlalchemy import text
-    >>> run_in_transaction(create_hardened_engine("sqlite://"), lambda s: s.scalar(text("SELECT 2")))
+    >>> engine = create_hardened_engine("sqlite://")
+    >>> run_in_transaction(engine, lambda session: session.scalar(text("SELECT 2")))
     2
+    >>> engine.dispose()
     """
     maker = sessionmaker_of(target)
     deadline = system_clock.now() + (maker.profile.timeout if timeout is None else timeout)

@@ -73,6 +73,16 @@ class TransactionOwner(sqlite3.Connection):
         self._is_inherited = True
         self.reads_pass = False
 
+    def require_own_process(self) -> None:
+        """Raise if this process is a child of the one that opened the connection."""
+        if self._is_inherited:
+            raise UsageError(
+                f"This connection to {self.file or 'memory'} was opened before a fork, by another "
+                "process",
+                "Open a new one in the child; engine.dispose(close=False) right after the fork "
+                "makes the engine do so.",
+            )
+
     def adopt(self, profile: Profile, gate: Gate | None, *, writable: bool) -> None:
         """Take over an engine's settings.
 
@@ -106,13 +116,9 @@ class TransactionOwner(sqlite3.Connection):
             if self._turn is not None:
                 self._turn.owner = threading.get_ident()
             return False
-        if self._is_inherited:
-            raise UsageError(
-                f"This connection to {self.file or 'memory'} was opened before a fork, by another "
-                "process",
-                "Open a new one in the child; engine.dispose(close=False) right after the fork "
-                "makes the engine do so.",
-            )
+        self.require_own_process()
+        if kind is _READ and self.in_transaction:
+            return False
         plan = plan_for(kind, self._state())
         if plan.refuse:
             raise _refusal()
@@ -186,19 +192,20 @@ class TransactionOwner(sqlite3.Connection):
 
     def _take(self, plan: Plan) -> None:
         started = system_clock.now()
-        if self._gate is not None and self._turn is None:
-            try:
-                self._turn = self._gate.take(self.timeout, warn_wait=self.profile.warn_wait)
-            except TurnTimeoutError as error:
-                raise locked.no_turn(self._gate.name, error) from None
         try:
+            if self._gate is not None and self._turn is None:
+                self._turn = self._gate.take(self.timeout, warn_wait=self.profile.warn_wait)
             if plan.begin:
                 # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
                 self._lock("BEGIN" if self._has_attached else plan.begin, started)
             elif plan.upgrade:
                 self._upgrade(started)
-        except BaseException:
+        except BaseException as error:
+            # A read transaction that could not be upgraded stays open, without the turn.
             self._settle_if_over(kept=False)
+            self._release()
+            if isinstance(error, TurnTimeoutError):
+                raise locked.no_turn(self.file or "memory", error) from None
             raise
         self._writing = plan.begin is not None or plan.upgrade
 
