@@ -3,7 +3,7 @@
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Insert, Table
 from sqlalchemy.orm import Session
@@ -32,14 +32,16 @@ class Written:
     """What became of the items of a batch.
 
     Attributes:
+        kept: how many items are committed.
         faults: the items that were rejected.
         skipped: items left out because the database had them already.
         attempts: transactions begun.
         wait: seconds spent waiting for the turn.
         hold: seconds the turn lasted; the longest one, if there were several.
-        failure: what kept the database from being written; then nothing was.
+        failure: what kept the database from being written; what was kept before it stays.
     """
 
+    kept: int = 0
     faults: tuple[Fault, ...] = ()
     skipped: int = 0
     attempts: int = 1
@@ -82,15 +84,16 @@ class _Calls:
         self._work = work
 
     def write(self, session: Session, items: Sequence[Any]) -> int:
-        transaction = session.get_transaction()
+        transaction, driver = session.get_transaction(), _driver_connection(session)
         for item in items:
-            self._work(session, item)
-            if session.get_transaction() is not transaction:
-                raise UsageError(
-                    "work(session, item) ended the transaction of its batch",
-                    "Take commit(), rollback() and close() out of it: a batch is committed "
-                    "as a whole, and then reported.",
-                )
+            try:
+                self._work(session, item)
+            except Exception as error:
+                if session.get_transaction() is not transaction:
+                    raise _ended_transaction() from error
+                raise
+            if session.get_transaction() is not transaction or not driver.in_transaction:
+                raise _ended_transaction()
         session.flush()
         return 0
 
@@ -152,19 +155,27 @@ class BatchWriter:
         """Write ``items`` and commit them."""
         if not items:
             return Written(attempts=0)
-        asked = granted = self._clock.now()
+        asked = self._clock.now()
+        granted: float | None = None
+        cause: Exception | None = None
         try:
             with self._maker.writer(timeout=self._timeout) as session:
                 granted = self._clock.now()
-                faults, skipped = self._write_in(session, items)
-        except UnwritableTargetError as error:
-            return Written(failure=error.cause, wait=granted - asked)
+                try:
+                    faults, skipped = self._write_in(session, items)
+                except Exception as error:
+                    # Where the transaction is gone already, the rollback has an error of its own.
+                    cause = error
+                    raise
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
+            if granted is None:
+                return Written(failure=error, wait=self._clock.now() - asked)
             times = Written(wait=granted - asked, hold=self._clock.now() - granted)
-            return self._explain(items, error, times)
+            return self._explain(items, cause or error, times)
         return Written(
+            kept=len(items) - len(faults) - skipped,
             faults=tuple(faults),
             skipped=skipped,
             wait=granted - asked,
@@ -172,7 +183,7 @@ class BatchWriter:
         )
 
     def _write_in(self, session: Session, items: Sequence[Any]) -> tuple[list[Fault], int]:
-        if self._isolate:
+        if self._isolate and len(items) > 1:
             return self._write_good(session, items, 0)
         return [], self._unit.write(session, items)
 
@@ -180,14 +191,15 @@ class BatchWriter:
         self, session: Session, items: Sequence[Any], first: int
     ) -> tuple[list[Fault], int]:
         """Write the good items among ``items``, each part within a savepoint."""
+        driver = _driver_connection(session)
         savepoint = session.begin_nested()
         try:
             skipped = self._unit.write(session, items)
             savepoint.commit()
-        except UsageError:
+        except (UnwritableTargetError, UsageError):
             raise
         except Exception as error:
-            if not _at_fault(error):
+            if not _at_fault(error) or not driver.in_transaction:
                 raise
             savepoint.rollback()
             if len(items) == 1:
@@ -202,6 +214,8 @@ class BatchWriter:
         return faults, skipped
 
     def _explain(self, items: Sequence[Any], error: Exception, times: Written) -> Written:
+        if isinstance(error, UnwritableTargetError):
+            return dataclasses.replace(times, failure=error.cause)
         if not _at_fault(error):
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
@@ -210,14 +224,17 @@ class BatchWriter:
         return self._write_apart(items, times)
 
     def _write_apart(self, items: Sequence[Any], times: Written) -> Written:
-        """Commit the parts one by one: only COMMIT finds a deferred constraint violated.
+        """Commit the parts one by one, where savepoints do not tell which item is at fault.
 
+        Only COMMIT finds a deferred constraint violated, and RAISE(ROLLBACK) ends savepoints too
         (sqlite.org, "SQLite Foreign Key Support", section 4.2, "Deferred Foreign Key Constraints")
         """
         middle = len(items) // 2
-        first, second = self.write(items[:middle]), self.write(items[middle:])
+        first = self.write(items[:middle])
+        second = Written(attempts=0) if first.failure else self.write(items[middle:])
         moved = tuple(Fault(fault.offset + middle, fault.error) for fault in second.faults)
         return Written(
+            kept=first.kept + second.kept,
             faults=first.faults + moved,
             skipped=first.skipped + second.skipped,
             attempts=times.attempts + first.attempts + second.attempts,
@@ -225,6 +242,19 @@ class BatchWriter:
             hold=max(times.hold, first.hold, second.hold),
             failure=first.failure or second.failure,
         )
+
+
+def _driver_connection(session: Session) -> sqlite3.Connection:
+    """Return what knows whether a transaction is still open: RAISE(ROLLBACK) can end it too."""
+    return cast("sqlite3.Connection", session.connection().connection.dbapi_connection)
+
+
+def _ended_transaction() -> UsageError:
+    return UsageError(
+        "work(session, item) ended the transaction of its batch",
+        "Take commit(), rollback() and close() out of it: a batch is committed as a whole, and "
+        "then reported.",
+    )
 
 
 def _at_fault(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from hardlite.fast_insert import Conflict
 from hardlite.progress_bar import progress_bar
 from hardlite.report import BatchResult, ImportReport, Outcome, Rejection
 from hardlite.sessions import sessionmaker_of
+from hardlite.tracebacks import release_frames
 
 __all__ = ["OnError", "batched_unit_of_work"]
 
@@ -92,6 +93,7 @@ def batched_unit_of_work(
     _require(batch_size=batch_size, max_hold=max_hold, timeout=timeout)
     _require_choice("on_error", on_error, get_args(OnError))
     _require_choice("conflict", conflict, get_args(Conflict))
+    _require_callable(prepare=prepare, progress=None if progress is True else progress)
     maker = sessionmaker_of(target)
     writer = BatchWriter(
         maker,
@@ -155,6 +157,7 @@ class _Import:
             source = iter(items)
             while not stopped and (batch := self._collect(source)).count:
                 error = self._write(batch)
+                release_frames(self._results[-1].error)
                 stopped = error is not None or bool(self._stop_at_rejection and self._rejections)
         except BaseException as interruption:
             kept = sum(result.committed for result in self._results)
@@ -234,7 +237,6 @@ class _Import:
 
 
 def _result(index: int, batch: _Batch, written: Written, rejected: int) -> BatchResult:
-    kept = 0 if written.failure else batch.count - rejected - written.skipped
     outcome: Outcome = "committed"
     if written.failure is not None:
         outcome = "failed"
@@ -245,7 +247,7 @@ def _result(index: int, batch: _Batch, written: Written, rejected: int) -> Batch
         first_item=batch.first,
         last_item=batch.first + batch.count - 1,
         items=batch.count,
-        committed=kept,
+        committed=written.kept,
         rejected=rejected,
         skipped=written.skipped,
         outcome=outcome,
@@ -269,8 +271,18 @@ def _watching(progress: Literal[True] | Watcher | None, total: int | None) -> It
 def _require(**numbers: float) -> None:
     for name, value in numbers.items():
         least = 1 if name == "batch_size" else 0
-        if type(value) not in {int, float} or value < least:
-            raise ConfigurationError(f"{name}= cannot be {value!r}", f"It takes {least} or more.")
+        kind = int if name == "batch_size" else int | float
+        if not isinstance(value, kind) or isinstance(value, bool) or not value >= least:
+            whole = "a whole number, " if kind is int else ""
+            raise ConfigurationError(
+                f"{name}= cannot be {value!r}", f"It takes {whole}{least} or more."
+            )
+
+
+def _require_callable(**functions: object) -> None:
+    for name, function in functions.items():
+        if not (function is None or callable(function)):
+            raise ConfigurationError(f"{name}= cannot be {function!r}", "It takes a function.")
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ raw use alike. The driver's implicit BEGIN is off; what SQLAlchemy declares as i
 kept in a property, so AUTOCOMMIT stays what it is.
 """
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -15,6 +16,7 @@ from typing import Any, Literal, Self
 from hardlite import inherited
 from hardlite.cursor import HardenedCursor, cursor_class
 from hardlite.errors import ConfigurationError
+from hardlite.statements import Kind
 from hardlite.transaction_owner import TransactionOwner
 
 __all__ = ["HardenedConnection"]
@@ -104,6 +106,21 @@ class HardenedConnection(TransactionOwner):
         """Commit, then run a script on a new cursor."""
         return super().cursor(HardenedCursor).executescript(sql_script)
 
+    def blobopen(
+        self,
+        table: str,
+        column: str,
+        row: int,
+        /,
+        *,
+        readonly: bool = False,
+        name: str = "main",
+    ) -> sqlite3.Blob:
+        """Open one value as a file; one that can be written takes the turn first."""
+        if not readonly and self.isolation_level is not None:
+            self.before(Kind.WRITE)
+        return super().blobopen(table, column, row, readonly=readonly, name=name)
+
     def commit(self) -> None:
         """COMMIT; the turn ends when it has returned."""
         self.require_own_process()
@@ -123,7 +140,13 @@ class HardenedConnection(TransactionOwner):
 
     def close(self) -> None:
         """Close the file; an open transaction is rolled back and its turn ends."""
-        if not self._is_inherited:
+        if self._is_inherited:
+            return
+        try:
+            # SQLite keeps a closed connection, and its locks, while a result of it is half read.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                super().rollback()
+        finally:
             super().close()
             self._release()
 

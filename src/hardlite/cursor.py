@@ -31,17 +31,13 @@ class HardenedCursor(sqlite3.Cursor):
         if kind is None:
             return super().execute(sql, parameters)
         began = connection.before(kind)
-        changes = connection.total_changes if began else 0
+        changes = connection.total_changes if began else None
         try:
             super().execute(sql, parameters)
             if self.description is not None and kind is _WRITE and not connection.in_transaction:
                 self._keep_rows()
         except BaseException:
-            # A first statement that failed and changed nothing leaves no transaction behind.
-            if began and connection.in_transaction and connection.total_changes == changes:
-                connection.rollback()
-            else:
-                connection.settle()
+            _settle_failure(connection, changes)
             raise
         connection.settle(kind)
         return self
@@ -52,11 +48,15 @@ class HardenedCursor(sqlite3.Cursor):
         kind = kind_of(sql)
         if kind is None:
             return super().executemany(sql, parameters)
-        connection.before(kind)
+        began = connection.before(kind)
+        changes = connection.total_changes if began else None
         try:
-            return super().executemany(sql, parameters)
-        finally:
-            connection.settle(kind)
+            super().executemany(sql, parameters)
+        except BaseException:
+            _settle_failure(connection, changes)
+            raise
+        connection.settle(kind)
+        return self
 
     def executescript(self, sql_script: str, /) -> Self:
         """Commit, then run a script, in one turn if any of its statements needs it."""
@@ -76,6 +76,15 @@ class HardenedCursor(sqlite3.Cursor):
         """
         self._rows = deque(super().fetchall())
         self.__class__ = _with_kept_rows(type(self))
+
+
+def _settle_failure(connection: "HardenedConnection", changes_before: int | None) -> None:
+    """Look after a statement that failed; ``changes_before`` is there if it was the first one."""
+    # A first statement that failed and changed nothing leaves no transaction behind.
+    if connection.in_transaction and connection.total_changes == changes_before:
+        connection.rollback()
+    else:
+        connection.settle()
 
 
 class _KeptRows:

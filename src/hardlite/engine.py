@@ -23,7 +23,7 @@ from hardlite.execution_options import CHARACTERISTICS, hardened
 from hardlite.gate_registry import gate_for
 from hardlite.locked import translate
 from hardlite.pragmas import Place, apply_pragmas
-from hardlite.profile import Profile
+from hardlite.profile import Profile, profile_from
 from hardlite.statements import FOR_UPDATE
 
 __all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
@@ -70,9 +70,25 @@ def create_hardened_engine(
     names = Profile.names()
     settings = {name: value for name, value in options.items() if name in names}
     rest: dict[str, Any] = {name: value for name, value in options.items() if name not in names}
-    rest["hardlite"] = (profile or Profile()).evolve(settings)
+    other = rest.pop("hardlite", None)
+    if profile is not None and other is not None:
+        raise ConfigurationError(
+            "Both profile= and hardlite= were given", "Give one of them: they mean the same."
+        )
+    given = profile_from(other if profile is None else profile, argument="profile")
+    rest["hardlite"] = given.evolve(settings)
     rest["plugins"] = [*rest.get("plugins", ()), "hardlite"]
-    return sqlalchemy.create_engine(url, **rest)
+    try:
+        return sqlalchemy.create_engine(url, **rest)
+    except TypeError as error:
+        # SQLAlchemy names in it what it does not know; a setting of hardlite may be meant.
+        for name in rest:
+            if repr(name) in str(error) and Profile.nearest(name):
+                raise ConfigurationError(
+                    f"Neither hardlite nor SQLAlchemy has a setting {name!r}",
+                    f"Did you mean {Profile.nearest(name)!r}?",
+                ) from error
+        raise
 
 
 def harden(engine: Engine, profile: Profile) -> None:
@@ -85,6 +101,14 @@ def harden(engine: Engine, profile: Profile) -> None:
     shared_memory = str(engine.url.database) if query.get("cache") == "shared" else ""
 
     def configure(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        try:
+            set_up(dbapi_connection)
+        except BaseException:
+            # The pool forgets a connection that a listener refused; it would stay open.
+            dbapi_connection.close()
+            raise
+
+    def set_up(dbapi_connection: DBAPIConnection) -> None:
         connection = hardened(dbapi_connection)
         if connection is None:
             _meet_stranger(dbapi_connection, engine.url)
@@ -148,7 +172,9 @@ def _with_for_update(compiler: type[SQLCompiler]) -> type[SQLCompiler]:
 
 def _meet_stranger(connection: object, url: URL) -> None:
     """Refuse a connection that hardlite did not open; a wrapped one it can only warn of."""
-    if not isinstance(getattr(connection, "driver_connection", connection), sqlite3.Connection):
+    driver = getattr(connection, "driver_connection", connection)
+    # aiosqlite keeps the driver's own connection here.
+    if not isinstance(getattr(driver, "_conn", driver), sqlite3.Connection):
         _log.warning(
             "the connections of %r are wrapped in %s: hardlite cannot configure them",
             url,

@@ -1,6 +1,8 @@
 """Every exception hardlite raises on purpose, each with a hint that says what to do."""
 
+import functools
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import exc
@@ -148,6 +150,10 @@ class LockedByOtherError(sqlite3.OperationalError):
         self.sqlite_errorname = code
         self.sqlite_errorcode = int(getattr(sqlite3, code))
 
+    def __reduce__(self) -> tuple[Callable[[str], "LockedByOtherError"], tuple[str]]:
+        facts = {name: getattr(self, name) for name in ("hint", "waited", "holder", "stale")}
+        return functools.partial(type(self), **facts), (str(self),)
+
 
 class DatabaseLockedError(exc.OperationalError, HardliteError):
     """The turn or SQLite's own lock could not be had in time.
@@ -171,8 +177,13 @@ class DatabaseLockedError(exc.OperationalError, HardliteError):
         waited: float,
         holder: "Holder | None",
         hide_parameters: bool = False,
+        ismulti: bool | None = None,
     ) -> None:
-        super().__init__(statement, params, orig, hide_parameters=hide_parameters)  # type: ignore[arg-type]
+        super().__init__(  # type: ignore[call-overload]
+            statement, params, orig, hide_parameters=hide_parameters, ismulti=ismulti
+        )
+        # SQLAlchemy prints its one argument as it is, but several as a tuple.
+        self.args = self.args[:1]
         self.hint = hint
         self.waited = waited
         self.holder = holder
@@ -181,18 +192,15 @@ class DatabaseLockedError(exc.OperationalError, HardliteError):
         return f"{exc.OperationalError.__str__(self)}\n{self.hint} [{self.slug}]"
 
     def __reduce__(self) -> tuple[type["DatabaseLockedError"], tuple[object, ...]]:
-        orig = self.orig
-        if isinstance(orig, LockedByOtherError):
-            # The driver error keeps its facts in keyword arguments; its text is all a copy needs.
-            orig = sqlite3.OperationalError(str(orig))
         return type(self), (
             self.statement,
             self.params,
-            orig,
+            self.orig,
             self.hint,
             self.waited,
             self.holder,
             self.hide_parameters,
+            self.ismulti,
         )
 
 

@@ -62,7 +62,13 @@ class _TransactionOption(_Option):
 
 
 def _of(connection: DBAPIConnection) -> HardenedConnection:
-    return cast("HardenedConnection", hardened(connection))
+    found = hardened(connection)
+    if found is None:
+        raise ConfigurationError(
+            f"The connection is wrapped in {type(connection)}, and hardlite cannot reach it",
+            "Leave the hardlite_ execution options out, or take the wrapper away.",
+        )
+    return found
 
 
 def _set_mode(connection: HardenedConnection, value: object) -> None:

@@ -11,14 +11,14 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from sqlalchemy import Insert, Table, inspect
+from sqlalchemy import Insert, Table
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from hardlite.errors import ConfigurationError
+from hardlite.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError"]
 
@@ -58,6 +58,15 @@ class UnwritableTargetError(Exception):
         self.cause = cause
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Prepared:
+    """How rows with one set of keys are inserted; ``names`` are the parameters of the keys."""
+
+    statement: Insert
+    names: Mapping[str, str]
+    direct: _Direct | None
+
+
 class RowInserter:
     """Inserts rows, given as mappings, into one table.
 
@@ -67,22 +76,17 @@ class RowInserter:
         dialect: the engine's dialect.
 
     Raises:
-        ConfigurationError: the target cannot take rows.
+        ConfigurationError: the target cannot take rows, or not with this ``conflict``.
     """
 
     def __init__(self, target: Table | type | Insert, conflict: Conflict, dialect: Dialect) -> None:
-        self._target = target
+        self._target = insert_target(target)
+        self._names_are_checked = not isinstance(target, Insert)
         self._conflict: Conflict = conflict
         self._dialect = dialect
-        self._column_of: Mapping[str, str] = {}
-        self._table: Table | None = target if isinstance(target, Table) else None
-        if isinstance(target, Insert):
-            _require_takes_rows(target, conflict)
-        elif not isinstance(target, Table):
-            mapper = _mapper(target)
-            self._column_of = {a.key: a.columns[0].key for a in mapper.column_attrs}
-            self._table = _only_table(mapper)
-        self._prepared: dict[_Keys, tuple[Insert, _Direct | None]] = {}
+        self._prepared: dict[_Keys, _Prepared] = {}
+        if conflict != "error":
+            self._target.require_one_table(f"conflict={conflict!r}")
 
     def insert(self, session: Session, rows: Sequence[Row]) -> int:
         """Insert ``rows`` in order; return how many were skipped for a conflict.
@@ -90,90 +94,75 @@ class RowInserter:
         Rows with other keys than the ones before are inserted by a statement of their own, so a
         column that a row leaves out gets its default.
         """
-        _require_mappings(rows)
-        if len(set(map(len, rows))) == 1:
+        if _are_dicts(rows) and len(set(map(len, rows))) == 1:
             # Equal lengths, and every key of the first row found in the others, is equal keys.
-            _, direct = self._prepare(session, tuple(rows[0]))
+            direct = self._prepare(session, tuple(rows[0])).direct
             values = direct.values(rows) if direct else None
             if direct and values is not None:
                 return self._skipped(rows, _run(session, direct, values))
         return sum(self._insert_alike(session, keys, group) for keys, group in _by_keys(rows))
 
     def _insert_alike(self, session: Session, keys: _Keys, rows: Sequence[Row]) -> int:
-        statement, direct = self._prepare(session, keys)
+        prepared = self._prepare(session, keys)
+        direct = prepared.direct
         values = direct.values(rows) if direct else None
         if direct and values is not None:
             return self._skipped(rows, _run(session, direct, values))
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
-        result = session.execute(statement, [dict(row) for row in rows])
+        renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
+        result = session.execute(prepared.statement, renamed)
         return self._skipped(rows, cast("CursorResult[Any]", result))
 
     def _skipped(self, rows: Sequence[Row], result: CursorResult[Any]) -> int:
         return len(rows) - result.rowcount if self._conflict == "ignore" else 0
 
-    def _prepare(self, session: Session, keys: _Keys) -> tuple[Insert, _Direct | None]:
+    def _prepare(self, session: Session, keys: _Keys) -> _Prepared:
         found = self._prepared.get(keys)
         if found is None:
-            statement = self._statement(self._target, keys)
-            direct = None
-            if isinstance(self._target, Insert):
-                direct = _directly(statement, keys, keys, self._dialect)
-            elif self._table is not None:
-                columns = tuple(self._column_of.get(key, key) for key in keys)
-                core = self._statement(self._table, keys)
-                direct = _directly(core, keys, columns, self._dialect)
-            if direct is not None:
-                _require_target(session, direct)
-            found = self._prepared[keys] = (statement, direct)
+            found = self._prepared[keys] = self._prepare_new(session, keys)
         return found
 
-    def _statement(self, target: Table | type | Insert, keys: _Keys) -> Insert:
-        if isinstance(target, Insert):
-            return target
-        statement = sqlite_insert(target)
-        if self._conflict == "error":
+    def _prepare_new(self, session: Session, keys: _Keys) -> _Prepared:
+        target = self._target
+        if self._names_are_checked:
+            target.require_known(keys)
+        columns = tuple(target.column_of.get(key, key) for key in keys)
+        statement = self._for_table(columns) if target.statement is None else target.statement
+        direct = _directly(statement, keys, columns, self._dialect) if target.plain else None
+        if direct is not None:
+            _require_target(session, direct.sql, len(columns))
+        else:
+            self._require_tables(session, columns)
+        names = keys if target.statement is not None else columns
+        return _Prepared(statement, dict(zip(keys, names, strict=True)), direct)
+
+    def _require_tables(self, session: Session, columns: _Keys) -> None:
+        for table in self._target.tables:
+            primary = [column.key for column in table.primary_key]
+            given = [name for name in columns if name in table.columns and name not in primary]
+            compiled = _compile(sqlite_insert(table), primary + given, self._dialect)
+            _require_target(session, compiled.string, len(compiled.positiontup or ()))
+
+    def _for_table(self, columns: _Keys) -> Insert:
+        (table,) = self._target.tables
+        statement = sqlite_insert(table)
+        # Where there is no value, SQLite knows no ON CONFLICT either (lang_insert.html).
+        if self._conflict == "error" or not columns:
             return statement
-        columns = [self._column_of.get(key, key) for key in keys]
-        primary = {column.key for column in statement.table.primary_key}
+        primary = {column.key for column in table.primary_key}
         changed = {name: statement.excluded[name] for name in columns if name not in primary}
         if self._conflict == "ignore" or not changed:
             return statement.on_conflict_do_nothing()
         return statement.on_conflict_do_update(set_=changed)
 
 
-def _require_takes_rows(statement: Insert, conflict: Conflict) -> None:
-    if conflict != "error":
-        raise ConfigurationError(
-            f"conflict={conflict!r} cannot be added to an INSERT statement",
-            "Write the ON CONFLICT clause into the statement, or give the table itself.",
-        )
-    if statement.select is not None:
-        raise ConfigurationError(
-            "An INSERT from a SELECT takes no rows", "Give a table, a class or a plain INSERT."
-        )
-
-
-def _mapper(entity: type) -> Mapper[Any]:
-    mapper: object = inspect(entity, raiseerr=False)
-    if not isinstance(mapper, Mapper):
-        raise ConfigurationError(
-            f"work= cannot be {entity!r}",
-            "It takes a table, a mapped class, an INSERT statement or a function of a session "
-            "and an item.",
-        )
-    return mapper
-
-
-def _only_table(mapper: Mapper[Any]) -> Table | None:
-    """Return the one table of a class that is nothing but its columns; else None."""
-    table = mapper.local_table
-    plain = not mapper.inherits and mapper.polymorphic_on is None and mapper.version_id_col is None
-    return table if plain and isinstance(table, Table) else None
+def _compile(statement: Insert, columns: Sequence[str], dialect: Dialect) -> SQLCompiler:
+    return statement.compile(dialect=dialect, column_keys=list(columns))
 
 
 def _directly(statement: Insert, keys: _Keys, columns: _Keys, dialect: Dialect) -> _Direct | None:
     """Compile ``statement`` for the driver, or say None where SQLAlchemy is needed for each row."""
-    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    compiled = _compile(statement, columns, dialect)
     order = compiled.positiontup or []
     computed = compiled.insert_prefetch or compiled.effective_returning
     if not order or computed or sorted(order) != sorted(columns):
@@ -198,11 +187,10 @@ def _taker(keys: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
     return operator.itemgetter(*keys)
 
 
-def _require_target(session: Session, direct: _Direct) -> None:
+def _require_target(session: Session, sql: str, parameters: int) -> None:
     """Tell a table or column that is not there from a row at fault: no row can go in."""
-    nothing = (None,) * direct.sql.count("?")
     try:
-        session.connection().exec_driver_sql(f"EXPLAIN {direct.sql}", nothing).close()
+        session.connection().exec_driver_sql(f"EXPLAIN {sql}", (None,) * parameters).close()
     except OperationalError as error:
         raise UnwritableTargetError(error) from error
 
@@ -211,14 +199,20 @@ def _run(session: Session, direct: _Direct, values: list[tuple[object, ...]]) ->
     return session.connection().exec_driver_sql(direct.sql, values)
 
 
-def _require_mappings(rows: Sequence[Row]) -> None:
+def _are_dicts(rows: Sequence[Row]) -> bool:
+    """Say whether all rows are plain dicts, which hide nothing behind a missing key.
+
+    Raises:
+        TypeError: a row is no mapping at all.
+    """
     if set(map(type, rows)) == {dict}:
-        return
+        return True
     for row in rows:
         if not isinstance(row, Mapping):
             raise TypeError(
                 f"an item for a table must be a mapping of column names to values, not {row!r}"
             )
+    return False
 
 
 def _by_keys(rows: Sequence[Row]) -> Iterator[tuple[_Keys, Sequence[Row]]]:

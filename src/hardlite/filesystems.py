@@ -4,6 +4,7 @@ WAL needs memory shared between the processes and locks that work, which network
 not have (sqlite.org, "Write-Ahead Logging", and "SQLite Over a Network").
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -58,6 +59,14 @@ def filesystem_type(path: str, mounts: pathlib.Path = _MOUNTS) -> str | None:
     return found
 
 
-def is_network(path: str) -> bool:
-    """Say whether ``path`` is on a file system that is known to be a network's."""
-    return filesystem_type(os.path.realpath(path)) in _NETWORK
+@functools.lru_cache(maxsize=256)
+def is_network(path: str, mounts: pathlib.Path = _MOUNTS) -> bool:
+    """Say whether ``path`` is on a file system that is known to be a network's.
+
+    The answer is remembered: it is asked for with each connection and costs reading all mounts.
+
+    Args:
+        path: any path; links in it are followed.
+        mounts: the kernel's list of mounts.
+    """
+    return filesystem_type(os.path.realpath(path), mounts) in _NETWORK

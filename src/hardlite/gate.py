@@ -6,11 +6,13 @@ handler does not have (sqlite.org, "Register A Callback To Handle SQLITE_BUSY Er
 """
 
 import collections
+import contextvars
 import dataclasses
 import logging
 import math
 import os
 import threading
+import weakref
 
 from hardlite.call_sites import CallSite, call_site
 from hardlite.clock import Clock, system_clock
@@ -19,6 +21,13 @@ from hardlite.errors import ReentrantWriteError
 __all__ = ["Gate", "Holder", "Turn", "TurnTimeoutError"]
 
 _log = logging.getLogger("hardlite.gate")
+
+# The turns used on behalf of what runs now: this thread's work, this request, this task. The
+# thread alone says too little: one of a pool takes up other work while its turn waits for another
+# thread to commit it, as requests of FastAPI do.
+_used_here: contextvars.ContextVar[tuple["weakref.ref[Turn]", ...]] = contextvars.ContextVar(
+    "hardlite_turns_used_here", default=()
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +71,11 @@ class Turn:
         waited: seconds spent waiting for it.
     """
 
-    __slots__ = ("_gate", "owner", "since", "site", "waited")
+    __slots__ = ("__weakref__", "_gate", "_mark", "owner", "since", "site", "waited")
 
     def __init__(self, gate: "Gate", owner: int, site: CallSite | None, since: float) -> None:
         self._gate = gate
+        self._mark = weakref.ref(self)
         self.owner = owner
         self.site = site
         self.since = since
@@ -74,6 +84,17 @@ class Turn:
     def held(self) -> float:
         """Seconds since the turn was granted."""
         return self._gate.clock.now() - self.since
+
+    def use(self) -> None:
+        """Note that this thread uses the turn, and on whose behalf."""
+        self.owner = threading.get_ident()
+        marks = _used_here.get()
+        if self._mark not in marks:
+            _used_here.set((*(mark for mark in marks if mark() is not None), self._mark))
+
+    def is_mine(self) -> bool:
+        """Say whether whoever asks has this turn, and so would wait for itself."""
+        return self.owner == threading.get_ident() and self._mark in _used_here.get()
 
     def release(self) -> None:
         """Hand the turn to the next in line; a second call does nothing."""
@@ -121,10 +142,17 @@ class Gate:
         """
         started = self.clock.now()
         turn = Turn(self, threading.get_ident(), call_site(), started)
-        waiter = self._enter(turn, started)
-        if waiter is not None:
-            self._wait(waiter, timeout, warn_wait)
-        return turn
+        turn.use()
+        try:
+            waiter = self._enter(turn, started)
+            if waiter is not None:
+                self._wait(waiter, timeout, warn_wait)
+            return turn
+        except BaseException:
+            # An interrupt must not leave a turn that nobody holds or a place that nobody wants.
+            self._withdraw(turn)
+            self.release(turn)
+            raise
 
     def holder(self) -> Holder | None:
         """Say who has the turn right now."""
@@ -148,8 +176,7 @@ class Gate:
                 if current is None and not self._queue:
                     self._turn = turn
                     return None
-                mine = current is not None and current.owner == turn.owner
-                if current is not None and mine and current not in self._ended:
+                if current is not None and current.is_mine() and current not in self._ended:
                     raise self._reentrant(current, turn)
                 waiter = _Waiter(turn, started)
                 self._queue.append(waiter)
@@ -158,16 +185,10 @@ class Gate:
             self._settle()
 
     def _wait(self, waiter: _Waiter, timeout: float, warn_wait: float) -> None:
-        try:
-            if self._granted_within(waiter, timeout, warn_wait):
-                return
-            holder, ahead = self.holder(), self._ahead_of(waiter)
-        except BaseException:
-            # An interrupt here must not leave a turn that nobody holds or a place nobody wants.
-            if not self._withdraw(waiter):
-                self.release(waiter.turn)
-            raise
-        if self._withdraw(waiter):
+        if self._granted_within(waiter, timeout, warn_wait):
+            return
+        holder, ahead = self.holder(), self._ahead_of(waiter)
+        if self._withdraw(waiter.turn):
             raise TurnTimeoutError(self.clock.now() - waiter.started, holder, ahead)
 
     def _granted_within(self, waiter: _Waiter, timeout: float, warn_wait: float) -> bool:
@@ -185,38 +206,45 @@ class Gate:
         )
         return waiter.granted.acquire(timeout=min(timeout - quiet, threading.TIMEOUT_MAX))
 
-    def _withdraw(self, waiter: _Waiter) -> bool:
+    def _withdraw(self, turn: Turn) -> bool:
         """Leave the queue; say no if the turn was granted in the meantime."""
         with self._lock:
-            leaving = waiter in self._queue
-            if leaving:
+            places = [waiter for waiter in self._queue if waiter.turn is turn]
+            for waiter in places:
                 self._queue.remove(waiter)
         self._settle()
-        return leaving
+        return bool(places)
 
     def _ahead_of(self, waiter: _Waiter) -> int:
         queue = list(self._queue)
         return queue.index(waiter) if waiter in queue else 0
 
     def _settle(self) -> None:
-        # Checked again after each unlock: a turn noted while the lock was taken is not left over.
-        while self._ended and self._lock.acquire(blocking=False):
-            try:
+        # Never waits for a thread that waits for this one: whoever has a lock and is made by the
+        # garbage collector to release a turn of another gate has seen that gate's lock free.
+        # Looked at again after each unlock: what was noted meanwhile is not left over.
+        while self._ended and not self._lock.locked():
+            with self._lock:
+                # A turn leaves the list last, and a waiter the queue: after an interrupt at any
+                # point the next to come here finishes what was begun.
                 while self._ended:
-                    if self._ended.popleft() is self._turn:
-                        self._hand_over()
-            finally:
-                self._lock.release()
+                    if self._ended[0] is self._turn:
+                        self._hand_over(self._ended[0])
+                    self._ended.popleft()
 
-    def _hand_over(self) -> None:
-        self._turn = None
-        if self._queue:
-            waiter = self._queue.popleft()
-            turn = waiter.turn
-            turn.since = self.clock.now()
-            turn.waited = turn.since - waiter.started
-            self._turn = turn
-            waiter.granted.release()
+    def _hand_over(self, ended: Turn) -> None:
+        now = self.clock.now()
+        if self._queue and self._queue[0].turn is ended:
+            self._queue.popleft()
+        if not self._queue:
+            self._turn = None
+            return
+        waiter = self._queue[0]
+        waiter.turn.since = now
+        waiter.turn.waited = now - waiter.started
+        self._turn = waiter.turn
+        waiter.granted.release()
+        self._queue.popleft()
 
     def _describe(self, turn: Turn) -> Holder:
         names = {thread.ident: f"thread {thread.name!r}" for thread in threading.enumerate()}

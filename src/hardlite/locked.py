@@ -64,6 +64,7 @@ def lock_error(
     statement: str | None = None,
     parameters: object = None,
     hide_parameters: bool = False,
+    ismulti: bool | None = None,
 ) -> DatabaseLockedError:
     """Make SQLAlchemy's face of a lock error of the driver."""
     stale = fate_of(error) is Fate.RESTART
@@ -71,7 +72,7 @@ def lock_error(
     if isinstance(error, LockedByOtherError):
         hint, waited, holder = error.hint, error.waited, error.holder
     kind = StaleSnapshotError if stale else DatabaseLockedError
-    return kind(statement, parameters, error, hint, waited, holder, hide_parameters)
+    return kind(statement, parameters, error, hint, waited, holder, hide_parameters, ismulti)
 
 
 def translate(context: ExceptionContext) -> DatabaseLockedError | None:
@@ -88,4 +89,6 @@ def translate(context: ExceptionContext) -> DatabaseLockedError | None:
         statement=context.statement,
         parameters=context.parameters,
         hide_parameters=engine is not None and engine.hide_parameters,
+        # With it SQLAlchemy shows the first and last of many parameter sets, not all of them.
+        ismulti=getattr(context.sqlalchemy_exception, "ismulti", None),
     )

@@ -2,18 +2,22 @@
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.pool import QueuePool
 
 from hardlite.connection import HardenedConnection
 from hardlite.engine import end_leftovers_at_checkin, harden
 from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
-from hardlite.profile import Profile
+from hardlite.fair_pool import FairQueuePool
+from hardlite.profile import Profile, profile_from
 
 __all__ = ["HardlitePlugin"]
 
 _PREFIX = "hardlite_"
+_NO_RESET = (None, False, "none")  # SQLAlchemy's three spellings of it
 _DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
 
 
@@ -43,10 +47,9 @@ class HardlitePlugin(CreateEnginePlugin):
                 "factory": HardenedConnection,
                 "timeout": self._profile.busy_timeout,
             }
-            # A program that only changed its URL may do either; then the pool does not roll back.
-            self._may_leave_open = self._kwargs.get(
-                "pool_reset_on_return", True
-            ) is None or self._kwargs.get("skip_autocommit_rollback", False)
+            if _takes_default_pool(url, self._kwargs):
+                self._kwargs["poolclass"] = FairQueuePool
+            self._may_leave_open = _may_leave_open(self._kwargs)
         return url.difference_update_query(settings)
 
     def engine_created(self, engine: Engine) -> None:
@@ -59,14 +62,25 @@ class HardlitePlugin(CreateEnginePlugin):
         harden(engine, self._profile)
         if self._may_leave_open:
             end_leftovers_at_checkin(engine)
-        settings = {_PREFIX + name: text for name, text in self._profile.as_text().items()}
-        engine.url = engine.url.update_query_dict({"plugin": "hardlite", **settings})
+        settings = self._profile.as_text()
+        if "timeout" in engine.url.query:
+            # It would be read again, so what it was overruled by has to stand there too.
+            settings["timeout"] = str(self._profile.timeout)
+            settings["busy_timeout"] = str(self._profile.busy_timeout)
+        query = {_PREFIX + name: text for name, text in settings.items()}
+        engine.url = engine.url.update_query_dict({"plugin": "hardlite", **query})
+
+
+def _takes_default_pool(url: URL, kwargs: Mapping[str, Any]) -> bool:
+    """Say whether SQLAlchemy would use its QueuePool because nobody chose another."""
+    if "poolclass" in kwargs or "pool" in kwargs or url.query.get("mode") == "memory":
+        return False
+    dialect = cast("type[DefaultDialect]", url.get_dialect())
+    return dialect.get_pool_class(url) is QueuePool
 
 
 def _profile(url: URL, kwargs: Mapping[str, Any]) -> Profile:
-    given = kwargs.get("hardlite") or Profile()
-    if not isinstance(given, Profile):
-        raise ConfigurationError(f"hardlite= cannot be {given!r}", "It takes a hardlite.Profile.")
+    given = profile_from(kwargs.get("hardlite"), argument="hardlite")
     connect_args = kwargs.get("connect_args") or {}
     wait = connect_args.get("timeout", url.query.get("timeout"))
     if wait is not None:
@@ -81,6 +95,18 @@ def _profile(url: URL, kwargs: Mapping[str, Any]) -> Profile:
                 )
             settings[name.removeprefix(_PREFIX)] = value
     return given.evolve_from_text(settings)
+
+
+def _may_leave_open(kwargs: Mapping[str, Any]) -> bool:
+    """Say whether connections may go back to the pool without a rollback.
+
+    A program that only changed its URL may ask for that in each of these ways.
+    """
+    return (
+        kwargs.get("pool_reset_on_return", True) in _NO_RESET
+        or kwargs.get("pool") is not None
+        or bool(kwargs.get("skip_autocommit_rollback"))
+    )
 
 
 def _refuse_combinations(url: URL, kwargs: Mapping[str, Any]) -> None:

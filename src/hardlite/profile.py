@@ -7,7 +7,14 @@ from typing import Literal, Self, get_args
 
 from hardlite.errors import ConfigurationError
 
-__all__ = ["JournalMode", "Profile", "Synchronous", "TempStore", "TransactionMode"]
+__all__ = [
+    "JournalMode",
+    "Profile",
+    "Synchronous",
+    "TempStore",
+    "TransactionMode",
+    "profile_from",
+]
 
 JournalMode = Literal["wal", "delete", "truncate", "persist", "memory", "off"]
 Synchronous = Literal["off", "normal", "full", "extra"]
@@ -22,8 +29,11 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 _SECONDS = ("busy_timeout", "timeout", "warn_wait", "warn_hold")
 _WHOLE = ("cache_size", "wal_autocheckpoint", "journal_size_limit", "mmap_size")
+_SWITCH = "True or False; in a URL, on or off"
 _TRUE = {"on", "true", "yes", "1"}
 _FALSE = {"off", "false", "no", "0"}
+
+_LONGEST_BUSY_TIMEOUT = (2**31 - 1) // 1000
 
 MEBIBYTE = 1024 * 1024
 
@@ -40,7 +50,8 @@ class Profile:
             rollback journal.
         synchronous: NORMAL with WAL never corrupts; a power cut may lose the last commits.
         foreign_keys: whether foreign keys are enforced; SQLite's own default is not to.
-        busy_timeout: seconds SQLite itself waits for a lock that the gate does not order.
+        busy_timeout: seconds SQLite itself waits for a lock that the gate does not order; at most
+            24 days, which is what fits into SQLite's milliseconds.
         timeout: seconds a writer waits for its turn before `DatabaseLockedError`.
         cache_size: page cache of a connection; negative counts KiB, positive counts pages.
         temp_store: where temporary tables and indexes live.
@@ -85,11 +96,15 @@ class Profile:
             value = getattr(self, name)
             good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
             _require(name, value, good, "a number of seconds, 0 or more")
+        fits = self.busy_timeout <= _LONGEST_BUSY_TIMEOUT
+        _require(
+            "busy_timeout", self.busy_timeout, fits, f"at most {_LONGEST_BUSY_TIMEOUT} seconds"
+        )
         for name in _WHOLE:
             value = getattr(self, name)
             good = isinstance(value, int) and not isinstance(value, bool)
             _require(name, value, good or (name == "mmap_size" and value is None), "a whole number")
-        _require("foreign_keys", self.foreign_keys, isinstance(self.foreign_keys, bool), "a bool")
+        _require("foreign_keys", self.foreign_keys, isinstance(self.foreign_keys, bool), _SWITCH)
 
     @classmethod
     def durable(cls) -> Self:
@@ -106,6 +121,11 @@ class Profile:
         """Return the names of all settings."""
         return frozenset(field.name for field in dataclasses.fields(cls))
 
+    @classmethod
+    def nearest(cls, name: str) -> str | None:
+        """Return the setting that ``name`` may have been meant for."""
+        return next(iter(difflib.get_close_matches(name, cls.names(), n=1)), None)
+
     def evolve(self, settings: Mapping[str, object]) -> Self:
         """Return a copy with ``settings`` changed.
 
@@ -114,8 +134,8 @@ class Profile:
         """
         for name in settings:
             if name not in self.names():
-                near = difflib.get_close_matches(name, self.names(), n=1)
-                known = f"Did you mean {near[0]!r}?" if near else _known(self.names())
+                near = self.nearest(name)
+                known = f"Did you mean {near!r}?" if near else _known(self.names())
                 raise ConfigurationError(f"hardlite has no setting {name!r}", known)
         return dataclasses.replace(self, **settings)  # type: ignore[arg-type]
 
@@ -141,6 +161,23 @@ class Profile:
             name: ("on" if value else "off") if isinstance(value, bool) else str(value)
             for name, value in changed.items()
         }
+
+
+def profile_from(value: object, *, argument: str) -> Profile:
+    """Return ``value`` if it is a profile, and the default one for None.
+
+    Args:
+        value: what a caller gave.
+        argument: the name it was given by.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if value is None:
+        return Profile()
+    if not isinstance(value, Profile):
+        raise ConfigurationError(f"{argument}= cannot be {value!r}", "It takes a hardlite.Profile.")
+    return value
 
 
 def _known(names: frozenset[str]) -> str:

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 from typing import Literal, TypedDict
 
-from hardlite.errors import ImportRejectedError
+from hardlite.errors import HardliteError, ImportRejectedError
 
 __all__ = ["BatchResult", "ImportReport", "Outcome", "Rejection"]
 
@@ -74,10 +74,13 @@ class Rejection:
     @classmethod
     def of(cls, position: int, item: object, error: BaseException) -> "Rejection":
         """Record that ``error`` kept ``item`` out."""
-        cause = getattr(error, "orig", None) or error
-        name = type(cause).__name__
-        text = " ".join(str(cause).split())
-        return cls(position=position, item=item, reason=f"{name}: {text}", error_type=name)
+        cause = _cause(error)
+        return cls(
+            position=position,
+            item=item,
+            reason=_in_one_line(error),
+            error_type=type(cause).__name__,
+        )
 
     def to_dict(self) -> RejectionDict:
         """Return plain values; the item as its `repr`."""
@@ -226,5 +229,13 @@ class ImportReport:
         }
 
 
-def _in_one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def _cause(error: BaseException) -> BaseException:
+    """Return what the driver said, without the statement and its parameters round it."""
+    if isinstance(error, HardliteError):
+        return error
+    return getattr(error, "orig", None) or error
+
+
+def _in_one_line(error: BaseException) -> str:
+    cause = _cause(error)
+    return " ".join(f"{type(cause).__name__}: {cause}".split())

@@ -62,13 +62,13 @@ def primary_code(error: BaseException) -> int | None:
 def fate_of(error: BaseException) -> Fate:
     """Say what ``error`` asks of the caller.
 
-    >>> import sqlite3
+    >>> connection = sqlite3.connect(":memory:")
     >>> try:
-    ...     _ = sqlite3.connect(":memory:").execute("CREATE TABLE t (n NOT NULL)").execute(
-    ...         "INSERT INTO t VALUES (NULL)")
+    ...     connection.execute("SELECT raise(ABORT, 'no')")
     ... except sqlite3.Error as error:
     ...     fate_of(error)
-    <Fate.REJECT: 'reject'>
+    <Fate.UNKNOWN: 'unknown'>
+    >>> connection.close()
     """
     if result_code(error) == sqlite3.SQLITE_BUSY_SNAPSHOT:
         return Fate.RESTART

@@ -34,22 +34,22 @@ class Kind(enum.Enum):
     MAINTENANCE = "works on the file outside of a transaction, alone"
 
 
-_SKIP = re.compile(r"(?:[\s;]+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z_][\w$]*")
+# SQLite's own white space and words, not Python's: to SQLite a no-break space is a letter, and a
+# byte order mark between two words is white space.
+_SPACE = r"[\t-\r ]+|\ufeff|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z)"
+_NAME = r"[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*"
+_SKIP = re.compile(rf"(?:;|{_SPACE})*", re.DOTALL)
+_WORD = re.compile(_NAME)
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))
+    rf"""(?P<space>{_SPACE})
       | (?P<quoted>'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]]*(?:\]|\Z))
-      | (?P<word>[A-Za-z_\u0080-\U0010ffff][\w$]*)
+      | (?P<word>{_NAME})
       | (?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
-_PRAGMA = re.compile(
-    r"(?:[A-Za-z_]\w*|\"[^\"]*\"|\[[^\]]*\]|`[^`]*`|'[^']*')\s*\.\s*(?P<qualified>\w+)\s*(?P<rest1>.*)"
-    r"|(?P<name>\w+)\s*(?P<rest2>.*)",
-    re.DOTALL,
-)
+_ONE_NUMBER = re.compile(r"\d+\s*;?\s*\Z")
 _REBUILD = re.compile(
-    r"(?:TEMP\w*\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:\S+\s*\.\s*)?[\"`\[]?_alembic_tmp_",
+    r"(?:TEMP\w*\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:\"[^\"]*\"|\S+)\s*\.\s*)?[\"`\[]?_alembic_tmp_",
     re.IGNORECASE,
 )
 
@@ -72,6 +72,7 @@ _PRAGMAS_OUTSIDE = {
     "auto_vacuum",
     "encoding",
     "foreign_keys",
+    "journal_mode",
     "locking_mode",
     "page_size",
     "synchronous",
@@ -121,7 +122,10 @@ def _end_of(pattern: re.Pattern[str], sql: str, start: int) -> int:
     return start if match is None else match.end()
 
 
-def _kind_of_select(sql: str, _: int) -> Kind:
+def _kind_of_select(sql: str, start: int) -> Kind:
+    if _ONE_NUMBER.match(sql, start):
+        # A pool's ping; it must not begin a transaction, and reads nothing that could change.
+        return Kind.QUERY
     return Kind.INTENT if FOR_UPDATE in sql else Kind.READ
 
 
@@ -136,7 +140,8 @@ def _kind_after_with(sql: str, start: int) -> Kind:
             depth += 1
         elif token["other"] == ")":
             depth -= 1
-        elif depth == 0 and token["word"]:
+        elif depth == 0 and token["word"] and token["word"].isascii():
+            # Python's upper() also makes ASCII of letters that SQLite takes for letters of a name.
             word = token["word"].upper()
             if word in {"SELECT", "VALUES"}:
                 return _kind_of_select(sql, start)
@@ -153,12 +158,12 @@ def _kind_of_begin(sql: str, start: int) -> Kind:
 
 
 def _kind_of_pragma(sql: str, start: int) -> Kind:
-    match = _PRAGMA.match(sql, start)
-    if match is None:
-        return Kind.QUERY
-    name = (match["qualified"] or match["name"]).lower()
-    has_value = (match["rest1"] or match["rest2"] or "").lstrip().startswith(("=", "("))
-    if name in _PRAGMAS_ALONE or (name == "journal_mode" and has_value):
+    tokens = [token[0] for token in _TOKEN.finditer(sql, start) if not token["space"]]
+    if tokens[1:2] == ["."]:
+        del tokens[:2]
+    name = tokens[0].strip("'\"`[]").lower() if tokens else ""
+    has_value = tokens[1:2] in (["="], ["("])
+    if name in _PRAGMAS_ALONE:
         return Kind.MAINTENANCE
     if has_value and name in _PRAGMAS_THAT_WRITE:
         return Kind.WRITE

@@ -17,16 +17,31 @@ __all__ = ["restore_foreign_keys", "suspend_foreign_keys"]
 _log = logging.getLogger("hardlite.connection")
 
 
-def suspend_foreign_keys(connection: sqlite3.Connection, database: str) -> bool:
+def suspend_foreign_keys(
+    connection: sqlite3.Connection, database: str, *, for_one_statement: bool
+) -> bool:
     """Stop enforcing foreign keys before a rebuild; say whether they were enforced.
 
+    Args:
+        connection: where the rebuild is about to begin.
+        database: the database, for the log.
+        for_one_statement: they would be enforced again before the rebuild's next statement.
+
     Raises:
-        ConfigurationError: a transaction is open and this Python cannot switch them off in one.
+        ConfigurationError: they cannot be switched off for as long as the rebuild lasts.
     """
     cursor = sqlite3.Cursor(connection)
     (enforced,) = cursor.execute("PRAGMA foreign_keys").fetchone()
     if not enforced:
         return False
+    if for_one_statement:
+        raise ConfigurationError(
+            "Alembic's batch mode is about to rebuild a table under AUTOCOMMIT, with foreign keys "
+            "enforced: the rows that reference the table would be deleted, or the migration would "
+            "fail",
+            "Run the migration in a transaction, without AUTOCOMMIT; or with foreign keys off, by "
+            "adding hardlite_foreign_keys=off to its URL.",
+        )
     if not connection.in_transaction:
         cursor.execute("PRAGMA foreign_keys = OFF")
     else:

@@ -71,6 +71,7 @@ class TransactionOwner(sqlite3.Connection):
     def mark_inherited(self) -> None:
         """Learn that this process is a child of the one that opened the connection."""
         self._is_inherited = True
+        self._writing = False
         self.reads_pass = False
 
     def require_own_process(self) -> None:
@@ -114,7 +115,7 @@ class TransactionOwner(sqlite3.Connection):
         """
         if self._writing and (kind is _WRITE or kind is _READ):
             if self._turn is not None:
-                self._turn.owner = threading.get_ident()
+                self._turn.use()
             return False
         self.require_own_process()
         if kind is _READ and self.in_transaction:
@@ -126,7 +127,7 @@ class TransactionOwner(sqlite3.Connection):
             super().commit()
             self._snapshot = False
         if kind is Kind.REBUILD:
-            self._foreign_keys_suspended |= suspend_foreign_keys(self, self.file)
+            self._suspend_foreign_keys(for_one_statement=self._declared is None)
         if plan.take_turn:
             self._take(plan)
         elif plan.begin:
@@ -142,7 +143,7 @@ class TransactionOwner(sqlite3.Connection):
         else:
             self._settle_if_over(kept=True)
         if kind is Kind.ATTACH:
-            self._has_attached = len(self._files()) > 1
+            self._has_attached = bool(self._files().keys() - {"main", "temp"})
 
     def before_script(self, script: str) -> bool:
         """Commit, and take the turn if a statement of ``script`` needs it; say whether it does."""
@@ -151,6 +152,8 @@ class TransactionOwner(sqlite3.Connection):
         needs_turn = any(writes(kind) for kind in kinds)
         if needs_turn and self._reader:
             raise _refusal()
+        if Kind.REBUILD in kinds:
+            self._suspend_foreign_keys(for_one_statement=False)
         if needs_turn:
             self._take(Plan(take_turn=True))
         return needs_turn
@@ -228,6 +231,11 @@ class TransactionOwner(sqlite3.Connection):
             busy_timeout=self.profile.busy_timeout,
         )
 
+    def _suspend_foreign_keys(self, *, for_one_statement: bool) -> None:
+        self._foreign_keys_suspended |= suspend_foreign_keys(
+            self, self.file, for_one_statement=for_one_statement and not self.in_transaction
+        )
+
     def _settle_if_over(self, *, kept: bool) -> None:
         if self.in_transaction:
             return
@@ -240,11 +248,13 @@ class TransactionOwner(sqlite3.Connection):
             restore_foreign_keys(self)
 
     def _release(self) -> None:
-        turn, self._turn = self._turn, None
+        turn = self._turn
         if turn is None:
             return
         held = turn.held()
         turn.release()
+        # Forgotten last: what an interrupt leaves is released by the rollback that follows.
+        self._turn = None
         if held > self.profile.warn_hold:
             _log.warning(
                 "a turn on %s was held for %.1f s; it began at %s", self.file, held, turn.site

@@ -18,9 +18,9 @@ errors
 call_sites clock profile result_codes statements filesystems
 gate gate_registry
 transactions locked write_lock inherited table_rebuild transaction_owner cursor connection
-execution_options pragmas engine plugin
+execution_options fair_pool pragmas engine plugin
 retry sessions
-report fast_insert batch_writer progress_bar batches
+report tracebacks insert_target fast_insert batch_writer progress_bar batches
 sources
 demo
 cli

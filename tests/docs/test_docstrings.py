@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import hardlite
+from tests.fixtures.databases import close_databases
 
 CLI = "hardlite.cli"
 MODULES = sorted(
@@ -22,7 +23,10 @@ def test_the_examples_in_a_module_give_what_they_show(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
 
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name)):
+        runner.run(test, clear_globs=False)
+        close_databases(test.globs)
 
-    assert not result.failed
+    assert not runner.failures

@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+from tests.fixtures.databases import close_databases
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,9 +47,7 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(
             with contextlib.suppress(unittest.SkipTest):
                 example.evaluate()
     finally:
-        for value in document.namespace.values():
-            if isinstance(value, Engine):
-                value.dispose()
+        close_databases(document.namespace)
 
 
 @pytest.mark.skipif(

@@ -2,11 +2,14 @@
 
 from typing import assert_type
 
-from sqlalchemy import Engine, text
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from hardlite import (
+    BatchResult,
+    ImportReport,
     Profile,
+    batched_unit_of_work,
     create_hardened_engine,
     get_sessionmaker,
     retry_on_locked,
@@ -27,7 +30,7 @@ with get_sessionmaker(engine).writer(timeout=10) as writer:
 
 
 def count(session: Session) -> int:
-    return session.execute(text("SELECT count(*) FROM note")).scalar_one()
+    return int(session.execute(text("SELECT count(*) FROM note")).scalar_one())
 
 
 assert_type(run_in_transaction(engine, count), int)
@@ -39,3 +42,37 @@ def rename(name: str, *, loudly: bool = False) -> bytes:
 
 
 assert_type(rename("a", loudly=True), bytes)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Note(Base):
+    __tablename__ = "note"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def add_note(session: Session, number: int) -> None:
+    session.add(Note(id=number))
+
+
+def show(batch: BatchResult) -> None:
+    print(batch.index, batch.committed, batch.outcome)
+
+
+table = Table("note", MetaData(), Column("id", Integer, primary_key=True))
+
+assert_type(batched_unit_of_work(engine, [{"id": 1}], table, conflict="ignore"), ImportReport)
+assert_type(batched_unit_of_work(factory, iter([{"id": 1}]), Note, progress=True), ImportReport)
+assert_type(batched_unit_of_work(engine, [{"id": 1}], table.insert(), total=1), ImportReport)
+report = batched_unit_of_work(
+    engine, ["1"], add_note, prepare=int, batch_size=100, on_error="isolate", progress=show
+)
+assert_type(report, ImportReport)
+assert_type(report.ok, bool)
+assert_type(report.committed, int)
+assert_type(report.batches, tuple[BatchResult, ...])
+assert_type(report.error, Exception | None)
+assert_type(report.summary(), str)

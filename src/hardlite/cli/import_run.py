@@ -1,0 +1,125 @@
+"""``hardlite import`` from its options to its exit code."""
+
+import dataclasses
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import cast
+
+from rich.console import Console
+from sqlalchemy.engine import Engine
+
+from hardlite.batches import batched_unit_of_work
+from hardlite.cli.database_argument import database_file, database_url, opened
+from hardlite.cli.exit_codes import ExitCode
+from hardlite.cli.failures import complain, message_of
+from hardlite.cli.feed import Feed
+from hardlite.cli.planning import ImportOptions, Planned, plan
+from hardlite.cli.progress_view import progress_view
+from hardlite.cli.report_file import report_file
+from hardlite.cli.summary import Imported, as_dict, show_summary
+from hardlite.clock import system_clock
+from hardlite.engine import profile_of
+from hardlite.profile import Profile
+from hardlite.report import BatchResult, ImportReport
+from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
+
+__all__ = ["run_import"]
+
+
+def run_import(options: ImportOptions, *, out: Console, err: Console) -> ExitCode:
+    """Check everything, import one source after the other, and tell what became of it.
+
+    Args:
+        options: what was asked for.
+        out: gets the summary.
+        err: gets the progress.
+
+    Raises:
+        SourceError: a source cannot be read or does not fit; nothing was written.
+        ConfigurationError: an argument cannot be met; nothing was written.
+        sqlalchemy.exc.DBAPIError: the database refused before the first row.
+    """
+    url = database_url(options.database)
+    file = database_file(url)
+    needed = [name for name in options.sources if name != STANDARD_INPUT]
+    if file is not None:
+        needed.append(str(file))
+    with ExitStack() as stack:
+        report = None
+        if options.report is not None:
+            report = stack.enter_context(report_file(options.report, keep=needed))
+        empty = file is not None and not file.exists()
+        engine = stack.enter_context(opened(url, create=options.create))
+        run = _Run(options, engine, err)
+        run.all(stack.enter_context(plan(options, engine, empty=empty)))
+        show_summary(run.imported, out)
+        if report is not None:
+            database = url.render_as_string()
+            report.write(as_dict(run.imported, database=database, ok=run.failure is None))
+        return run.exit_code()
+
+
+class _Run:
+    """The imports of one command, one after the other, until one fails."""
+
+    def __init__(self, options: ImportOptions, engine: Engine, err: Console) -> None:
+        self._options = options
+        self._engine = engine
+        self._err = err
+        self.imported: list[Imported] = []
+        self.failure: BaseException | None = None
+
+    def all(self, planned: Iterable[Planned]) -> None:
+        for each in planned:
+            report = self._one(each)
+            self.imported.append(
+                Imported(source=each.source.title, table=each.target.table.name, report=report)
+            )
+            if self.failure is not None or report.stopped:
+                return
+
+    def exit_code(self) -> ExitCode:
+        if self.failure is not None:
+            kept = sum(each.report.committed for each in self.imported)
+            complain(f"{message_of(self.failure)} {kept:,} rows are committed and stay.")
+            return ExitCode.COULD_NOT_FINISH
+        if any(each.rejected for each in self.imported):
+            return ExitCode.SOME_REJECTED
+        return ExitCode.DONE
+
+    def _one(self, planned: Planned) -> ImportReport:
+        options, source, target = self._options, planned.source, planned.target
+        feed = Feed()
+        batches: list[BatchResult] = []
+        started = system_clock.now()
+        with progress_view(source, self._err, system_clock) as show, feed.interruptible():
+
+            def watch(batch: BatchResult) -> None:
+                batches.append(batch)
+                show(batch)
+
+            try:
+                report = batched_unit_of_work(
+                    self._engine,
+                    feed.rows(rows_for(target, source, options.nulls)),
+                    target.table,
+                    prepare=checked,
+                    batch_size=options.batch_size,
+                    on_error=options.on_error,
+                    conflict=options.conflict,
+                    progress=watch,
+                    timeout=cast("Profile", profile_of(self._engine)).timeout,
+                )
+            except KeyboardInterrupt as interrupt:
+                feed.failure = interrupt
+                report = ImportReport(
+                    batches=tuple(batches),
+                    rejections=(),
+                    error=None,
+                    stopped=True,
+                    elapsed=system_clock.now() - started,
+                )
+        self.failure = feed.failure or report.error
+        if isinstance(feed.failure, SourceError):
+            report = dataclasses.replace(report, error=feed.failure)
+        return dataclasses.replace(report, stopped=report.stopped or self.failure is not None)

@@ -1,0 +1,102 @@
+"""CSV and TSV: lines of text to blocks of columns."""
+
+import csv
+from collections.abc import Iterator
+from typing import Final
+
+from hardlite.sources.blocks import Block, UnfitRow
+from hardlite.sources.faults import SourceError
+from hardlite.sources.text import TextLines, undecodable
+
+__all__ = ["DelimitedReader"]
+
+_LONGEST_FIELD: Final = 16 * 1024 * 1024
+"""Characters. csv's own 131,072 are too few for a document in a field; no limit at all would let
+a quote that is never closed swallow the rest of the file."""
+_DELIMITERS: Final = ",;\t|"
+
+
+class DelimitedReader:
+    """Rows of a CSV or TSV file whose first line names the columns.
+
+    Args:
+        lines: the text.
+        delimiter: what stands between fields; ``None`` takes the one that the header uses.
+
+    Attributes:
+        columns: the names in the header.
+
+    Raises:
+        SourceError: the header cannot be read, or names a column twice or not at all.
+    """
+
+    text_only = True
+
+    def __init__(self, lines: TextLines, *, delimiter: str | None) -> None:
+        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
+        self._title = lines.title
+        if delimiter is None:
+            delimiter = next((mark for mark in _DELIMITERS if mark in lines.first), ",")
+        # Strict: a stray quote is an error to report, not something to guess about.
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self.columns = self._header()
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        """Yield the rows, up to ``rows`` at a time."""
+        while (block := self._block(rows)) is not None:
+            yield block
+
+    def _header(self) -> tuple[str, ...]:
+        try:
+            row = next(filter(None, self._reader))
+        except csv.Error as error:
+            raise SourceError(
+                f"The header of {self._title} cannot be read: {error}",
+                "The first line must name the columns, and lines must end with a line feed.",
+            ) from error
+        names = tuple(name.strip() for name in row)
+        if not all(names):
+            raise SourceError(
+                f"Column {names.index('') + 1} of {self._title} has no name",
+                "Name every column in the first line.",
+            )
+        folded = [name.casefold() for name in names]
+        twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+        if twice:
+            raise SourceError(
+                f"The header of {self._title} names a column twice: {', '.join(twice)}",
+                "Rename or drop one of them. SQLite does not tell upper case from lower case.",
+            )
+        return names
+
+    def _block(self, rows: int) -> Block | None:
+        fields: list[list[str]] = []
+        lines: list[int] = []
+        unfit: list[UnfitRow] = []
+        reader = self._reader
+        width = len(self.columns)
+        while len(fields) + len(unfit) < rows:
+            line = reader.line_num + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except UnicodeDecodeError as error:
+                raise undecodable(self._title, reader.line_num + 1, error) from error
+            except csv.Error as error:
+                unfit.append(UnfitRow(line=line, reason=f"not CSV: {error}"))
+                continue
+            if len(row) == width:
+                fields.append(row)
+                lines.append(line)
+            elif row:
+                unfit.append(UnfitRow(line=line, reason=self._ragged(len(row))))
+        if not fields and not unfit:
+            return None
+        columns = list(zip(*fields, strict=True)) or [()] * width
+        return Block(
+            columns=dict(zip(self.columns, columns, strict=True)), lines=lines, unfit=unfit
+        )
+
+    def _ragged(self, found: int) -> str:
+        return f"{found} fields where the header names {len(self.columns)}"

@@ -1,0 +1,108 @@
+"""A source as a whole: opened, its format known, ready to hand out blocks."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Final
+
+from hardlite.sources.blocks import Block, Reader
+from hardlite.sources.delimited import DelimitedReader
+from hardlite.sources.faults import explained
+from hardlite.sources.json_lines import JsonLinesReader
+from hardlite.sources.opening import ByteSource, open_bytes
+from hardlite.sources.text import TextLines, text_lines
+
+__all__ = ["Source", "open_source"]
+
+_TAB_SUFFIXES: Final = frozenset({".tsv", ".tab"})
+_JSON_SUFFIXES: Final = frozenset({".jsonl", ".ndjson", ".json"})
+
+
+class Source:
+    """An open source of rows, made by `open_source`. Its rows can be read once.
+
+    Attributes:
+        title: what messages call it: the path, or ``standard input``.
+        size: bytes on the disk; ``None`` where nobody knows.
+    """
+
+    def __init__(self, opened: ByteSource, reader: Reader, *, block_rows: int) -> None:
+        self.title = opened.title
+        self.size = opened.size
+        self._opened = opened
+        self._reader = reader
+        self._blocks: Iterator[Block] = self._explained(reader.blocks(block_rows))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, as the source spells them."""
+        return self._reader.columns
+
+    @property
+    def text_only(self) -> bool:
+        """Whether every value is text, as the format knows no types."""
+        return self._reader.text_only
+
+    def position(self) -> int:
+        """Return how many of ``size`` bytes have been read."""
+        return self._opened.position()
+
+    def blocks(self) -> Iterator[Block]:
+        """Return the rows.
+
+        Raises:
+            SourceError: the source is damaged or not UTF-8 here; what came before was good.
+        """
+        return self._blocks
+
+    def sample(self, rows: int) -> list[Block]:
+        """Return about ``rows`` of the next rows, which stay to be read."""
+        taken: list[Block] = []
+        while sum(len(block.lines) for block in taken) < rows:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            taken.append(block)
+        self._blocks = itertools.chain(taken, self._blocks)
+        return taken
+
+    def _explained(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        while True:
+            with explained(self.title):
+                block = next(blocks, None)
+            if block is None:
+                return
+            yield block
+
+
+@contextmanager
+def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
+    """Open ``source``, a path or ``-`` for standard input, and read as far as its columns.
+
+    The suffix tells the format: ``.csv``, ``.tsv``, ``.jsonl``, before ``.gz`` or ``.zip``.
+    Without one that is known, the first line does.
+
+    Args:
+        source: what to open.
+        block_rows: how many rows are read and converted at a time.
+
+    Raises:
+        SourceError: it is missing, empty, a directory, damaged, not UTF-8, or has no columns.
+    """
+    with open_bytes(source) as opened:
+        with explained(opened.title):
+            reader = _reader_for(opened)
+        yield Source(opened, reader, block_rows=block_rows)
+
+
+def _reader_for(opened: ByteSource) -> Reader:
+    lines = text_lines(opened)
+    suffix = PurePath(opened.file_name).suffix.lower()
+    if suffix in _JSON_SUFFIXES or (suffix not in _TAB_SUFFIXES | {".csv"} and _is_json(lines)):
+        return JsonLinesReader(lines)
+    return DelimitedReader(lines, delimiter="\t" if suffix in _TAB_SUFFIXES else None)
+
+
+def _is_json(lines: TextLines) -> bool:
+    return lines.first.lstrip().startswith("{")

@@ -1,0 +1,112 @@
+"""Blocks of a source to the items of an import, each with the line it came from."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+
+from hardlite.sources.blocks import ABSENT, Block, UnfitRow
+from hardlite.sources.conversion import ColumnConverter, Misfit
+from hardlite.sources.faults import UnfitRowError
+from hardlite.sources.reading import Source
+from hardlite.sources.target import Target, is_optional, is_required
+
+__all__ = ["Row", "checked", "rows_for"]
+
+
+class Row(dict[str, object]):
+    """A row for a table, column names to values.
+
+    Attributes:
+        line: the line of the source on which it starts, counted from 1.
+    """
+
+    __slots__ = ("line",)
+
+    line: int
+
+
+def rows_for(target: Target, source: Source, nulls: frozenset[str]) -> Iterator[Row | UnfitRow]:
+    """Yield the rows of ``source`` as items for an import into the table of ``target``.
+
+    Rows that do not fit are among them; `checked` is the ``prepare`` that rejects those.
+
+    Args:
+        target: the table, matched with the source.
+        source: where the rows come from.
+        nulls: further texts, besides the empty one, that stand for no value.
+
+    Raises:
+        SourceError: the source is damaged or not UTF-8 from here on.
+    """
+    return chain.from_iterable(map(_Conversion(target, source, nulls).items, source.blocks()))
+
+
+def checked(item: Row | UnfitRow) -> Row:
+    """Return a row; raise for one that does not fit.
+
+    Raises:
+        UnfitRowError: it does not fit; the text says why.
+    """
+    if isinstance(item, UnfitRow):
+        raise UnfitRowError(str(item))
+    return item
+
+
+class _Conversion:
+    """The converters of a target, with what they remember."""
+
+    def __init__(self, target: Target, source: Source, nulls: frozenset[str]) -> None:
+        self._target = target
+        self._required = [column.name for column in target.table.columns if is_required(column)]
+        self._converters = {
+            column.key: ColumnConverter(
+                column,
+                nulls=nulls | {""} if source.text_only else nulls,
+                text_only=source.text_only,
+                optional=is_optional(column),
+                required=is_required(column),
+            )
+            for column in target.table.columns
+        }
+
+    def items(self, block: Block) -> Sequence[Row | UnfitRow]:
+        """Return the rows of a block in their order, then those that its reader left out."""
+        unfit: dict[int, UnfitRow] = {}
+        converted: dict[str, Sequence[object]] = {}
+        for name, found in self._columns(block):
+            column = self._target.column(name)
+            if column is None:
+                misfits = _unknown(name, found)
+            else:
+                converted[column.key], misfits = self._converters[column.key].convert(found)
+            for index, (reason, detail) in misfits.items():
+                misfit = UnfitRow(line=block.lines[index], reason=reason, detail=detail)
+                unfit.setdefault(index, misfit)
+        columns = tuple(converted.values())
+        values = zip(*columns, strict=True) if columns else repeat((), len(block.lines))
+        # Nested maps: no Python code runs for a row or a field.
+        rows = list(map(Row, map(zip, repeat(tuple(converted)), values)))
+        for row, line in zip(rows, block.lines, strict=True):
+            row.line = line
+        items: list[Row | UnfitRow] = list(map(_dense, rows) if block.sparse else rows)
+        for index, misfit in unfit.items():
+            items[index] = misfit
+        items += block.unfit
+        return items
+
+    def _columns(self, block: Block) -> Iterator[tuple[str, Sequence[object]]]:
+        yield from block.columns.items()
+        given = {name.casefold() for name in block.columns}
+        nothing = (ABSENT,) * len(block.lines)
+        yield from ((name, nothing) for name in self._required if name.casefold() not in given)
+
+
+def _unknown(name: str, values: Sequence[object]) -> dict[int, Misfit]:
+    reason = f"the table has no column {name}"
+    return {index: (reason, "") for index, value in enumerate(values) if value is not ABSENT}
+
+
+def _dense(row: Row) -> Row | UnfitRow:
+    """Leave out what the source says nothing about: the database has a default for it."""
+    dense = Row((key, value) for key, value in row.items() if value is not ABSENT)
+    dense.line = row.line
+    return dense or UnfitRow(line=row.line, reason="an object without keys")

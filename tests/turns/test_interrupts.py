@@ -1,0 +1,274 @@
+"""What an interrupt, or the garbage collector, does to a turn wherever it strikes."""
+
+import contextlib
+import gc
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from sqlalchemy import text
+
+import hardlite
+from hardlite.gate import Gate, Turn, TurnTimeoutError
+from tests.fixtures.arrivals import PATIENCE, listening
+from tests.fixtures.databases import EngineFactory
+from tests.fixtures.programs import run_program
+
+PACKAGE = os.path.dirname(hardlite.__file__)
+
+
+class Interruption:
+    """Ctrl-C at the n-th place in hardlite's code where CPython looks for one.
+
+    CPython looks on entry to a function and when a call into C has returned; that is where a
+    profile function is called too, and what it raises is raised there.
+    """
+
+    def __init__(self, place: int) -> None:
+        self.left = place
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        if event in {"call", "c_return"} and frame.f_code.co_filename.startswith(PACKAGE):
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+
+def interrupted(action: Callable[[], object]) -> Iterator[int]:
+    """Run ``action`` again and again, interrupted one place later each time.
+
+    Yield after each run that was interrupted, and end when one was over before its interrupt.
+    """
+    for place in itertools.count(1):
+        interruption = Interruption(place)
+        sys.setprofile(interruption)
+        with contextlib.suppress(KeyboardInterrupt):
+            action()
+        sys.setprofile(None)
+        if interruption.left > 0:
+            return
+        yield place
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """What the collector finalizes meanwhile would be interrupted too, with nobody to tell."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate("/data/app.db")
+
+
+def take_elsewhere(gate: Gate) -> Turn:
+    """A turn of another thread, which has ended."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(gate.take, 0).result(PATIENCE)
+
+
+def test_an_interrupt_on_the_way_through_a_free_gate_leaves_it_free(gate: Gate) -> None:
+    def take() -> None:
+        gate.take(timeout=0).release()
+
+    places = 0
+    for places in interrupted(take):
+        if gate.holder() is not None:
+            # Interrupted in its release, which its connection repeats when it is given back.
+            gate._turn.release()
+        gate.take(timeout=0).release()
+
+    assert places > 10
+
+
+def test_an_interrupt_in_the_wait_leaves_neither_a_place_nor_a_turn(gate: Gate) -> None:
+    held = take_elsewhere(gate)
+
+    def wait() -> None:
+        with pytest.raises(TurnTimeoutError):
+            gate.take(timeout=0.001, warn_wait=0)
+
+    places = 0
+    for places in interrupted(wait):
+        assert gate.waiting() == 0
+    held.release()
+
+    assert gate.holder() is None
+    assert places > 20
+
+
+def test_an_interrupt_in_a_release_loses_no_turn_of_those_who_wait(gate: Gate) -> None:
+    """Whoever is interrupted there releases again, as a connection does when it is given back."""
+    with listening() as arrivals, ThreadPoolExecutor(1) as threads:
+
+        def hand_over() -> None:
+            turn = take_elsewhere(gate)
+            waiters.append(threads.submit(lambda: gate.take(PATIENCE, warn_wait=0).release()))
+            arrivals.meet()
+            turns.append(turn)
+            turn.release()
+
+        waiters, turns = [], []
+        places = 0
+        for places in interrupted(hand_over):
+            for turn in turns:
+                turn.release()
+            for waiter in waiters:
+                waiter.result(PATIENCE)
+            assert (gate.waiting(), gate.holder()) == (0, None)
+        waiters.pop().result(PATIENCE)
+
+    assert places > 10
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_an_interrupted_write_leaves_the_turn_free_for_the_next(
+    make_engine: EngineFactory,
+) -> None:
+    engine = make_engine(timeout=0)
+    insert = text("INSERT INTO note VALUES ('a')")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE note (body TEXT)"))
+
+    def write() -> None:
+        with engine.begin() as connection:
+            connection.execute(insert)
+
+    places = 0
+    for places in interrupted(write):
+        write()
+
+    assert places > 20
+
+
+def test_ctrl_c_while_waiting_gives_the_place_back(tmp_path: Path) -> None:
+    run_program(
+        tmp_path,
+        """
+        import logging, signal, threading
+        from hardlite.gate import Gate
+
+        gate = Gate("app.db")
+        released, taken, waiting = threading.Event(), threading.Event(), threading.Event()
+
+        class Arrivals(logging.Handler):
+            def emit(self, record):
+                waiting.set()
+
+        def hold():
+            turn = gate.take(0)
+            taken.set()
+            assert waiting.wait(30)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert released.wait(30)
+            turn.release()
+
+        logging.getLogger("hardlite.gate").addHandler(Arrivals())
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert taken.wait(30)
+        try:
+            gate.take(30, warn_wait=0)
+        except KeyboardInterrupt:
+            assert gate.waiting() == 0
+        else:
+            raise AssertionError("not interrupted")
+        released.set()
+        holder.join()
+        gate.take(0)
+        """,
+    )
+
+
+class Dropped:
+    """Garbage that only the collector finds, and that has a turn, as a forgotten session does."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.cycle = self
+
+    def __del__(self) -> None:
+        self.turn.release()
+
+
+@pytest.fixture
+def collection_on_call(without_collector: None) -> Iterator[Callable[[Gate], None]]:
+    """Make the garbage collector run at the first call made inside a gate's lock."""
+
+    def arrange(gate: Gate) -> None:
+        def collect(_frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and gate._lock.locked():
+                sys.setprofile(None)
+                gc.collect()
+
+        sys.setprofile(collect)
+
+    yield arrange
+    sys.setprofile(None)
+
+
+def test_a_turn_released_by_the_collector_inside_the_lock_goes_to_who_is_there(
+    gate: Gate, collection_on_call: Callable[[Gate], None]
+) -> None:
+    Dropped(take_elsewhere(gate))
+
+    collection_on_call(gate)
+    turn = gate.take(timeout=0)
+
+    assert sys.getprofile() is None
+    assert gate._turn is turn
+
+
+def test_the_collector_may_release_the_turn_that_is_being_released(
+    gate: Gate, collection_on_call: Callable[[Gate], None]
+) -> None:
+    turn = take_elsewhere(gate)
+    Dropped(turn)
+
+    collection_on_call(gate)
+    turn.release()
+
+    assert sys.getprofile() is None
+    assert gate.holder() is None
+    gate.take(timeout=0)
+
+
+def test_a_release_waits_for_nobody_inside_the_lock(gate: Gate) -> None:
+    """
+    asking                        releasing
+    inside the lock
+                  -- inside -->
+                                  releases and goes on
+                 <-- released --
+    gets the turn
+    """
+    turn = take_elsewhere(gate)
+    inside, released = threading.Event(), threading.Event()
+
+    def park(_frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and gate._lock.locked():
+            sys.setprofile(None)
+            inside.set()
+            assert released.wait(PATIENCE)
+
+    def ask() -> Turn:
+        sys.setprofile(park)
+        return gate.take(PATIENCE)
+
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(ask)
+        assert inside.wait(PATIENCE)
+        turn.release()
+        released.set()
+
+        asked = asking.result(PATIENCE)
+
+    assert gate._turn is asked
