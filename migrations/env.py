@@ -1,0 +1,31 @@
+"""Runs the migrations of the demo's schema on a hardened engine."""
+
+from alembic import context
+
+from hardlite import create_hardened_engine
+from hardlite.demo.schema import Base
+
+_DEFAULT_URL = "sqlite:///flights.db"
+
+
+def main() -> None:
+    """Write the SQL, or run it, as Alembic was asked to."""
+    url = context.get_x_argument(as_dictionary=True).get("url", _DEFAULT_URL)
+    options = {"target_metadata": Base.metadata, "render_as_batch": True}
+    if context.is_offline_mode():
+        context.configure(url=url, literal_binds=True, **options)
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    engine = create_hardened_engine(url)
+    try:
+        with engine.connect() as connection:
+            # Alembic believes that SQLite cannot roll DDL back; on this engine it can.
+            context.configure(connection=connection, transactional_ddl=True, **options)
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
+        engine.dispose()
+
+
+main()
