@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Insert, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from hardlite.clock import Clock
@@ -161,19 +162,20 @@ class BatchWriter:
         try:
             with self._maker.writer(timeout=self._timeout) as session:
                 granted = self._clock.now()
+                driver = _driver_connection(session)
                 try:
                     faults, skipped = self._write_in(session, items)
                 except Exception as error:
-                    # Where the transaction is gone already, the rollback has an error of its own.
-                    cause = error
+                    cause = error if driver.in_transaction else _what_ended_it(error)
                     raise
-        except UsageError:
-            raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
+            cause = cause or error
+            if isinstance(cause, UsageError):
+                raise cause from cause.__cause__
             if granted is None:
-                return Written(failure=error, wait=self._clock.now() - asked)
+                return Written(failure=cause, wait=self._clock.now() - asked)
             times = Written(wait=granted - asked, hold=self._clock.now() - granted)
-            return self._explain(items, cause or error, times)
+            return self._explain(items, cause, times)
         return Written(
             kept=len(items) - len(faults) - skipped,
             faults=tuple(faults),
@@ -255,6 +257,16 @@ def _ended_transaction() -> UsageError:
         "Take commit(), rollback() and close() out of it: a batch is committed as a whole, and "
         "then reported.",
     )
+
+
+def _what_ended_it(error: Exception) -> Exception:
+    """Return the error that ended the transaction; the rollbacks after it had theirs."""
+    first, link = error, error.__context__
+    while link is not None and not isinstance(error, UsageError):
+        if isinstance(link, DBAPIError):
+            first = link
+        link = link.__context__
+    return first
 
 
 def _at_fault(error: Exception) -> bool:

@@ -70,7 +70,7 @@ class HardenedConnection(TransactionOwner):
         return self._declared
 
     @isolation_level.setter
-    def isolation_level(self, value: str | None) -> None:
+    def isolation_level(self, value: str | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if value is None:
             # As the driver does: going to AUTOCOMMIT commits what is open.
             self.commit()
@@ -117,9 +117,13 @@ class HardenedConnection(TransactionOwner):
         name: str = "main",
     ) -> sqlite3.Blob:
         """Open one value as a file; one that can be written takes the turn first."""
-        if not readonly and self.isolation_level is not None:
-            self.before(Kind.WRITE)
-        return super().blobopen(table, column, row, readonly=readonly, name=name)
+        began = not readonly and self.isolation_level is not None and self.before(Kind.WRITE)
+        try:
+            return super().blobopen(table, column, row, readonly=readonly, name=name)
+        except BaseException:
+            if began:
+                self.rollback()
+            raise
 
     def commit(self) -> None:
         """COMMIT; the turn ends when it has returned."""

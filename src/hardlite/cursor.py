@@ -20,7 +20,7 @@ _WRITE = Kind.WRITE
 class HardenedCursor(sqlite3.Cursor):
     """A cursor of a `HardenedConnection`."""
 
-    connection: "HardenedConnection"
+    connection: "HardenedConnection"  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         """Run one statement; see `sqlite3.Cursor.execute`."""
@@ -75,7 +75,7 @@ class HardenedCursor(sqlite3.Cursor):
         must not depend on when, or whether, the caller fetches.
         """
         self._rows = deque(super().fetchall())
-        self.__class__ = _with_kept_rows(type(self))
+        self.__class__ = _with_kept_rows(type(self))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _settle_failure(connection: "HardenedConnection", changes_before: int | None) -> None:

@@ -17,9 +17,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import immutabledict
 
 from hardlite.errors import ConfigurationError
-from hardlite.execution_options import CHARACTERISTICS, hardened
+from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
 from hardlite.gate_registry import gate_for
 from hardlite.locked import translate
 from hardlite.pragmas import Place, apply_pragmas
@@ -94,7 +95,8 @@ def create_hardened_engine(
 def harden(engine: Engine, profile: Profile) -> None:
     """Attach hardlite to an engine that opens its connections as `HardenedConnection`."""
     dialect = cast("DefaultDialect", engine.dialect)
-    dialect.connection_characteristics = dialect.connection_characteristics.union(CHARACTERISTICS)
+    known: dict[str, Any] = {**dialect.connection_characteristics, **CHARACTERISTICS}
+    dialect.connection_characteristics = immutabledict(known)
     dialect.statement_compiler = _with_for_update(dialect.statement_compiler)
     query = engine.url.query
     read_only = query.get("mode") == "ro" or query.get("immutable") in {"1", "true", "yes", "on"}
@@ -104,7 +106,7 @@ def harden(engine: Engine, profile: Profile) -> None:
         try:
             set_up(dbapi_connection)
         except BaseException:
-            # The pool forgets a connection that a listener refused; it would stay open.
+            # Early 2.0 forgets a connection that a listener refused, and it would stay open.
             dbapi_connection.close()
             raise
 
@@ -122,6 +124,10 @@ def harden(engine: Engine, profile: Profile) -> None:
 
     event.listen(engine, "connect", configure)
     event.listen(engine, "handle_error", translate)
+    event.listen(engine, "set_engine_execution_options", refuse_wrong_options)
+    event.listen(engine, "set_connection_execution_options", refuse_wrong_options)
+    # create_engine(execution_options=...) came before there was anybody to look at them.
+    engine.update_execution_options(**engine.get_execution_options())
     _profiles[dialect] = profile
     _engines.add(engine)
 
@@ -133,7 +139,8 @@ def end_leftovers_at_checkin(engine: Engine) -> None:
     """
 
     def end(dbapi_connection: DBAPIConnection | None, _: ConnectionPoolEntry) -> None:
-        if dbapi_connection is not None:
+        connection = hardened(dbapi_connection)
+        if dbapi_connection is not None and connection is not None and connection.in_transaction:
             dbapi_connection.rollback()
 
     event.listen(engine, "checkin", end)

@@ -2,8 +2,8 @@
 
 import functools
 import sqlite3
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from sqlalchemy import exc
 
@@ -179,8 +179,9 @@ class DatabaseLockedError(exc.OperationalError, HardliteError):
         hide_parameters: bool = False,
         ismulti: bool | None = None,
     ) -> None:
-        super().__init__(  # type: ignore[call-overload]
-            statement, params, orig, hide_parameters=hide_parameters, ismulti=ismulti
+        parameters = cast("Sequence[object] | None", params)
+        super().__init__(
+            statement, parameters, orig, hide_parameters=hide_parameters, ismulti=ismulti
         )
         # SQLAlchemy prints its one argument as it is, but several as a tuple.
         self.args = self.args[:1]

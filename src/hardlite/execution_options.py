@@ -5,7 +5,7 @@ engines, connections and ``Session.connection()``, and reset when the connection
 pool (SQLAlchemy, "Setting Transaction Isolation Levels").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast, get_args
 
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
@@ -15,7 +15,7 @@ from hardlite.connection import HardenedConnection
 from hardlite.errors import ConfigurationError
 from hardlite.profile import TransactionMode
 
-__all__ = ["CHARACTERISTICS", "READER", "hardened"]
+__all__ = ["CHARACTERISTICS", "READER", "hardened", "refuse_wrong_options"]
 
 READER = "reader"
 """The value of ``hardlite_transaction`` for a snapshot that refuses to write."""
@@ -71,25 +71,56 @@ def _of(connection: DBAPIConnection) -> HardenedConnection:
     return found
 
 
-def _set_mode(connection: HardenedConnection, value: object) -> None:
-    if value == READER:
-        connection.set_mode("snapshot", reader=True)
-    elif value in _MODES:
-        connection.set_mode(cast("TransactionMode", value))
-    else:
+def refuse_wrong_options(_: object, options: Mapping[str, object]) -> None:
+    """Refuse a wrong option when it is given, not when a connection is there to have it.
+
+    This is the engine's listener for execution options (SQLAlchemy, "Core Events").
+
+    Raises:
+        ConfigurationError: an option of hardlite is not known, or its value is not.
+    """
+    for name, value in options.items():
+        if name in _CHECKS:
+            _CHECKS[name](value)
+        elif name.startswith("hardlite_"):
+            raise ConfigurationError(
+                f"hardlite has no execution option {name!r}",
+                f"It has {' and '.join(_CHECKS)}.",
+            )
+
+
+def _check_mode(value: object) -> None:
+    if value not in (*_MODES, READER):
         raise ConfigurationError(
             f"The execution option hardlite_transaction cannot be {value!r}",
             f"It takes {', '.join(_MODES)} or {READER}.",
         )
 
 
-def _set_timeout(connection: HardenedConnection, value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+def _check_timeout(value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and cast("float", value) >= 0):
         raise ConfigurationError(
             f"The execution option hardlite_timeout cannot be {value!r}",
             "It takes a number of seconds, 0 or more.",
         )
-    connection.timeout = float(value)
+
+
+_CHECKS: Mapping[str, Callable[[object], None]] = {
+    "hardlite_transaction": _check_mode,
+    "hardlite_timeout": _check_timeout,
+}
+
+
+def _set_mode(connection: HardenedConnection, value: object) -> None:
+    if value == READER:
+        connection.set_mode("snapshot", reader=True)
+    else:
+        connection.set_mode(cast("TransactionMode", value))
+
+
+def _set_timeout(connection: HardenedConnection, value: object) -> None:
+    connection.timeout = float(cast("float", value))
 
 
 def _reset_timeout(connection: HardenedConnection) -> None:

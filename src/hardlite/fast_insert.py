@@ -94,7 +94,10 @@ class RowInserter:
         Rows with other keys than the ones before are inserted by a statement of their own, so a
         column that a row leaves out gets its default.
         """
-        if _are_dicts(rows) and len(set(map(len, rows))) == 1:
+        are_dicts = _are_dicts(rows)
+        if self._target.unset_by_none:
+            rows = [_without_nones(row, self._target.unset_by_none) for row in rows]
+        if are_dicts and len(set(map(len, rows))) == 1:
             # Equal lengths, and every key of the first row found in the others, is equal keys.
             direct = self._prepare(session, tuple(rows[0])).direct
             values = direct.values(rows) if direct else None
@@ -213,6 +216,11 @@ def _are_dicts(rows: Sequence[Row]) -> bool:
                 f"an item for a table must be a mapping of column names to values, not {row!r}"
             )
     return False
+
+
+def _without_nones(row: Row, keys: frozenset[str]) -> Row:
+    unset = {key for key in keys if key in row and row[key] is None}
+    return {key: row[key] for key in row if key not in unset} if unset else row
 
 
 def _by_keys(rows: Sequence[Row]) -> Iterator[tuple[_Keys, Sequence[Row]]]:

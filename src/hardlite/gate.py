@@ -75,7 +75,7 @@ class Turn:
 
     def __init__(self, gate: "Gate", owner: int, site: CallSite | None, since: float) -> None:
         self._gate = gate
-        self._mark = weakref.ref(self)
+        self._mark: weakref.ref[Turn] = weakref.ref(self)
         self.owner = owner
         self.site = site
         self.since = since
@@ -90,7 +90,8 @@ class Turn:
         self.owner = threading.get_ident()
         marks = _used_here.get()
         if self._mark not in marks:
-            _used_here.set((*(mark for mark in marks if mark() is not None), self._mark))
+            alive = tuple(mark for mark in marks if mark() is not None)
+            _used_here.set((*alive, self._mark))
 
     def is_mine(self) -> bool:
         """Say whether whoever asks has this turn, and so would wait for itself."""

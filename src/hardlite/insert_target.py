@@ -23,6 +23,7 @@ class InsertTarget:
         column_of: the column behind each key that a row may have.
         plain: a row is nothing but columns of the one table.
         statement: the INSERT, where it is not to be made from the table.
+        unset_by_none: the keys for which None means what leaving them out means.
     """
 
     name: str
@@ -30,6 +31,7 @@ class InsertTarget:
     column_of: Mapping[str, str]
     plain: bool = True
     statement: Insert | None = None
+    unset_by_none: frozenset[str] = frozenset()
 
     def require_one_table(self, option: str) -> None:
         """Refuse ``option`` where no ON CONFLICT clause can be written.
@@ -83,12 +85,17 @@ def insert_target(target: Table | type | Insert) -> InsertTarget:
 
 
 def _mapper(entity: type) -> Mapper[Any]:
-    mapper = inspect(entity, raiseerr=False)
+    mapper: object = inspect(entity, raiseerr=False)
     if not isinstance(mapper, Mapper):
         raise ConfigurationError(
             f"work= cannot be {entity!r}",
             "It takes a table, a mapped class, an INSERT statement or a function of a session "
             "and an item.",
+        )
+    if not isinstance(mapper.local_table, Table):
+        raise ConfigurationError(
+            f"{mapper.class_.__name__} is mapped to a query, which takes no rows",
+            "Give the table that the query reads.",
         )
     return mapper
 
@@ -111,12 +118,32 @@ def _mapped(mapper: Mapper[Any], statement: Insert | None) -> InsertTarget:
     if statement is None:
         # Rows may name columns too; where a name is both, the attribute is meant.
         attributes = {key: key for key, _ in table.columns.items()} | attributes
-    return InsertTarget(name=name, tables=(table,), column_of=attributes, statement=statement)
+    return InsertTarget(
+        name=name,
+        tables=(table,),
+        column_of=attributes,
+        statement=statement,
+        unset_by_none=_unset_by_none(table, attributes),
+    )
+
+
+def _unset_by_none(table: Table, column_of: Mapping[str, str]) -> frozenset[str]:
+    """Return the keys for which the ORM has a default to put in the place of None.
+
+    (SQLAlchemy, "ORM-Enabled INSERT, UPDATE, and DELETE statements", "Sending NULL values in ORM
+    bulk INSERT statements")
+    """
+    columns = {key: table.columns[name] for key, name in column_of.items()}
+    return frozenset(
+        key
+        for key, column in columns.items()
+        if (column.default is not None or column.server_default is not None)
+        and not column.type.should_evaluate_none
+    )
 
 
 def _only_table(mapper: Mapper[Any]) -> Table | None:
     """Return the one table of a class that is nothing but its columns; else None."""
-    table = mapper.local_table
     more = (mapper.inherits, mapper.polymorphic_on, mapper.version_id_col)
     plain = all(part is None for part in more) and not list(mapper.composites)
-    return table if plain and isinstance(table, Table) else None
+    return cast("Table", mapper.local_table) if plain else None

@@ -195,7 +195,7 @@ def _from_text(name: str, text: str) -> object:
         return lowered in _TRUE
     try:
         if name in _SECONDS:
-            return float(lowered)
+            return int(lowered) if lowered.isdecimal() else float(lowered)
         if name in _WHOLE:
             return int(lowered)
     except ValueError:

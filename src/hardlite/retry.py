@@ -74,7 +74,7 @@ def retry_on_locked(
                 safe = not idempotent_only or writes_committed() == committed
                 return safe and fate_of(error) in _WORTH_TRYING
 
-            attempts = stamina.retry_context(
+            retried = stamina.retry(
                 on=worth_trying,
                 attempts=max_attempts,
                 timeout=None,
@@ -82,10 +82,7 @@ def retry_on_locked(
                 wait_max=max_delay,
                 wait_jitter=base_delay,
             )
-            for attempt in attempts:
-                with attempt:
-                    return function(*args, **kwargs)
-            raise AssertionError  # pragma: no cover - stamina raises the last error itself
+            return retried(function)(*args, **kwargs)
 
         return wrapper
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import Pool
 @pytest.fixture
 def url(db_path: Path) -> str:
     """The hardened URL of the test's database: all that a client is told."""
-    return f"sqlite:///{db_path}?plugin=hardlite"
+    return f"sqlite:///{db_path}"
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ ON_A_FILE = {
     "journal_size_limit": 64 * MEBIBYTE,
 }
 IN_MEMORY = {
-    name: value for name, value in ON_A_FILE.items() if name not in {"journal_mode", "journal_size_limit"}
+    name: value
+    for name, value in ON_A_FILE.items()
+    if name not in {"journal_mode", "journal_size_limit"}
 }
 
 
@@ -171,7 +173,9 @@ def test_a_database_in_memory_is_configured_without_a_file(
 def test_a_shared_cache_in_memory_is_one_database_for_all_connections(
     make_engine: EngineFactory,
 ) -> None:
-    engine = make_engine("sqlite:///file:shelf?mode=memory&cache=shared&uri=true", poolclass=QueuePool)
+    engine = make_engine(
+        "sqlite:///file:shelf?mode=memory&cache=shared&uri=true", poolclass=QueuePool
+    )
     with engine.connect() as first, engine.connect() as second:
         first.exec_driver_sql("CREATE TABLE note (n)")
         first.commit()
@@ -253,7 +257,7 @@ def test_a_value_that_sqlite_bends_is_refused(
 
 
 def test_a_refused_connection_is_closed(make_engine: EngineFactory) -> None:
-    """The pool forgets it, so nobody else would close it."""
+    """Early releases of SQLAlchemy 2.0 forget it, so nobody else would close it."""
     refused: list[HardenedConnection] = []
 
     class Noticed(HardenedConnection):

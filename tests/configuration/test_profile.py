@@ -99,9 +99,7 @@ def test_words_and_numbers_in_text_may_be_in_any_case_and_have_spaces_round_them
         {"journal_mode": "DELETE", "busy_timeout": " 2 ", "cache_size": " -100", "mmap_size": "7"}
     )
 
-    assert profile == Profile(
-        journal_mode="delete", busy_timeout=2.0, cache_size=-100, mmap_size=7
-    )
+    assert profile == Profile(journal_mode="delete", busy_timeout=2.0, cache_size=-100, mmap_size=7)
 
 
 def test_evolving_changes_a_copy() -> None:

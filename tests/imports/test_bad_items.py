@@ -155,7 +155,10 @@ def test_a_constraint_that_rolls_the_transaction_back_costs_its_item_alone(
     assert report.batches[0].attempts > 1
 
 
-def test_a_function_that_hides_a_lost_transaction_is_stopped(library: Engine) -> None:
+@pytest.mark.parametrize("on_error", LEFT)
+def test_a_function_that_hides_a_lost_transaction_is_stopped(
+    library: Engine, on_error: OnError
+) -> None:
     """The items before would be lost, and the report would not say so."""
     with library.begin() as connection:
         connection.execute(
@@ -172,7 +175,7 @@ def test_a_function_that_hides_a_lost_transaction_is_stopped(library: Engine) ->
     items = [author(1), author(2, born=13), author(3)]
 
     with pytest.raises(UsageError, match="ended the transaction of its batch"):
-        batched_unit_of_work(library, items, work)
+        batched_unit_of_work(library, items, work, on_error=on_error)
 
     assert stored(library) == []
 

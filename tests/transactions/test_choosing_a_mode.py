@@ -151,8 +151,8 @@ def test_a_longest_wait_is_chosen_the_same_way(
     make_engine: EngineFactory, onlooker: sqlite3.Connection
 ) -> None:
     engine = make_engine(pool_size=1, max_overflow=0, timeout=7)
-    onlooker.execute("BEGIN IMMEDIATE")
     with engine.connect().execution_options(hardlite_timeout=0) as connection:
+        onlooker.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseLockedError):
             connection.execute(WRITE)
         driver = connection.connection.driver_connection
@@ -184,9 +184,11 @@ def test_sqlalchemy_can_ask_for_what_is_in_force(engine: Engine) -> None:
     ) as connection:
         raw = connection.connection.dbapi_connection
         assert raw is not None
-        found = {name: asked[name].get_characteristic(engine.dialect, raw) for name in asked}
-    assert found["hardlite_transaction"] == "snapshot"
-    assert found["hardlite_timeout"] == 2.0
+        found = [
+            asked[name].get_characteristic(engine.dialect, raw)
+            for name in ("hardlite_transaction", "hardlite_timeout")
+        ]
+    assert found == ["snapshot", 2.0]
 
 
 def test_an_engine_in_memory_has_the_modes_too() -> None:

@@ -1,0 +1,65 @@
+"""The line of code that a message names is the user's, not the plumbing's."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import Engine, event
+
+from hardlite.call_sites import CallSite, call_site
+
+
+def test_a_site_reads_as_editors_and_tracebacks_write_it() -> None:
+    assert str(CallSite("app/jobs.py", 12, "nightly")) == "app/jobs.py:12 in nightly"
+
+
+def test_the_site_is_the_line_that_asks() -> None:
+    site = call_site()
+
+    assert site is not None
+    assert Path(site.file) == Path(__file__)
+    assert site.function == "test_the_site_is_the_line_that_asks"
+    assert "site = call_site()" in Path(__file__).read_text("utf-8").splitlines()[site.line - 1]
+
+
+def asking(sites: list[CallSite | None]) -> Callable[..., None]:
+    """A function whose code has no file, as templates and dataclasses make them."""
+    namespace: dict[str, object] = {"call_site": call_site, "sites": sites}
+    exec(compile("def ask(*_): sites.append(call_site())", "<generated>", "exec"), namespace)  # noqa: S102
+    return cast("Callable[..., None]", namespace["ask"])
+
+
+def test_the_inside_of_sqlalchemy_is_left_out(engine: Engine) -> None:
+    sites: list[CallSite | None] = []
+    event.listen(engine, "engine_connect", asking(sites))
+
+    with engine.connect():
+        pass
+
+    (site,) = sites
+    assert site is not None
+    assert Path(site.file) == Path(__file__)
+    assert site.function == "test_the_inside_of_sqlalchemy_is_left_out"
+
+
+def test_the_inside_of_contextlib_is_left_out() -> None:
+    sites: list[CallSite | None] = []
+    with contextlib.ExitStack() as stack:
+        stack.callback(asking(sites))
+
+    (site,) = sites
+    assert site is not None
+    assert Path(site.file) == Path(__file__)
+
+
+def test_code_without_a_file_has_no_site() -> None:
+    program = "from hardlite.call_sites import call_site; print(call_site())"
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
+    )
+
+    assert run.stdout == "None\n"

@@ -1,0 +1,182 @@
+"""A row whose key is there already: rejected, skipped, or written over what is there."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Engine, Insert, Integer, MetaData, String, Table, insert, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from hardlite import batched_unit_of_work
+from hardlite.errors import ConfigurationError
+from tests.fixtures.databases import EngineFactory
+from tests.fixtures.library import add_with_books
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData()
+
+
+USERS = Table(
+    "users",
+    Base.metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String, unique=True),
+    Column("city", String, server_default="nowhere"),
+    Column("visits", Integer, default=lambda: 1),
+)
+
+
+class User(Base):
+    __table__ = USERS
+    mail = USERS.c.email
+    town = USERS.c.city
+
+
+PLAIN = Table(
+    "plain",
+    Base.metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String, unique=True),
+    Column("city", String, server_default="nowhere"),
+)
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "tag"}  # noqa: RUF012
+
+
+class Special(Tag):
+    __mapper_args__ = {"polymorphic_identity": "special"}  # noqa: RUF012
+
+
+@pytest.fixture
+def engine(make_engine: EngineFactory) -> Engine:
+    engine = make_engine()
+    Base.metadata.create_all(engine)
+    return engine
+
+
+def rows_of(engine: Engine, table: str) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        query = text(f"SELECT id, email, city FROM {table} ORDER BY 1")
+        return [tuple(row) for row in connection.execute(query)]
+
+
+BEFORE = {"id": 1, "email": "one@x", "city": "Rome"}
+COMING = [
+    {"id": 1, "email": "new@x", "city": "Oslo"},  # its primary key is there
+    {"id": 2, "email": "two@x", "city": "Bonn"},
+    {"id": 3, "email": "one@x", "city": "Lima"},  # its unique key is there
+    {"id": 2, "email": "dos@x", "city": "Kyiv"},  # its primary key came with the batch
+]
+
+
+def as_user(row: dict[str, object]) -> dict[str, object]:
+    return {"id": row["id"], "mail": row["email"], "town": row["city"]}
+
+
+def imported(engine: Engine, work: Any, conflict: Any, **options: Any) -> Any:
+    named = as_user if work is User else dict
+    batched_unit_of_work(engine, [named(BEFORE)], work)
+    return batched_unit_of_work(engine, map(named, COMING), work, conflict=conflict, **options)
+
+
+@pytest.mark.parametrize("work", [PLAIN, USERS, User])
+def test_ignore_skips_what_is_there_and_counts_it(engine: Engine, work: Any) -> None:
+    report = imported(engine, work, "ignore")
+
+    assert (report.committed, report.skipped, report.rejected, report.ok) == (1, 3, 0, True)
+    assert report.batches[0].outcome == "committed"
+    table = "plain" if work is PLAIN else "users"
+    assert rows_of(engine, table) == [(1, "one@x", "Rome"), (2, "two@x", "Bonn")]
+
+
+@pytest.mark.parametrize("work", [PLAIN, USERS, User])
+def test_error_rejects_what_is_there(engine: Engine, work: Any) -> None:
+    report = imported(engine, work, "error", on_error="isolate")
+
+    assert (report.committed, report.skipped, report.rejected) == (1, 0, 3)
+    assert [rejection.position for rejection in report.rejections] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("work", [PLAIN, USERS, User])
+def test_update_writes_the_other_columns_over_what_is_there(engine: Engine, work: Any) -> None:
+    """Also when the row conflicts on a unique key: the primary key of the one there stays."""
+    named = as_user if work is User else dict
+    batched_unit_of_work(engine, [named(BEFORE)], work)
+    coming = [
+        {"id": 1, "email": "new@x", "city": "Oslo"},
+        {"id": 2, "email": "two@x", "city": "Bonn"},
+        {"id": 3, "email": "two@x", "city": "Lima"},
+    ]
+
+    report = batched_unit_of_work(engine, map(named, coming), work, conflict="update")
+
+    assert (report.committed, report.skipped, report.rejected) == (3, 0, 0)
+    table = "plain" if work is PLAIN else "users"
+    assert rows_of(engine, table) == [(1, "new@x", "Oslo"), (2, "two@x", "Lima")]
+
+
+def test_update_leaves_columns_alone_that_a_row_does_not_name(engine: Engine) -> None:
+    batched_unit_of_work(engine, [BEFORE], PLAIN)
+
+    report = batched_unit_of_work(engine, [{"id": 1, "email": "new@x"}], PLAIN, conflict="update")
+
+    assert report.committed == 1
+    assert rows_of(engine, "plain") == [(1, "new@x", "Rome")]
+
+
+@pytest.mark.parametrize("conflict", ["ignore", "update"])
+def test_a_row_of_nothing_but_its_key_changes_nothing(engine: Engine, conflict: Any) -> None:
+    batched_unit_of_work(engine, [BEFORE], PLAIN)
+
+    report = batched_unit_of_work(engine, [{"id": 1}, {"id": 2}], PLAIN, conflict=conflict)
+
+    assert (report.ok, report.skipped) == (True, 1 if conflict == "ignore" else 0)
+    assert rows_of(engine, "plain") == [(1, "one@x", "Rome"), (2, None, "nowhere")]
+
+
+@pytest.mark.parametrize("conflict", ["ignore", "update"])
+def test_a_row_of_defaults_alone_has_no_key_to_conflict(engine: Engine, conflict: Any) -> None:
+    report = batched_unit_of_work(engine, [{}, {}], PLAIN, conflict=conflict, batch_size=1)
+
+    assert report.ok
+    assert rows_of(engine, "plain") == [(1, None, "nowhere"), (2, None, "nowhere")]
+
+
+@pytest.mark.parametrize("conflict", ["ignore", "update"])
+def test_other_faults_are_no_conflict(engine: Engine, conflict: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE strict (id INTEGER PRIMARY KEY, n INT NOT NULL)"))
+    strict = Table("strict", MetaData(), Column("id", Integer, primary_key=True), Column("n"))
+    rows = [{"id": 1, "n": 1}, {"id": 2, "n": None}, {"id": 1, "n": 3}]
+
+    report = batched_unit_of_work(engine, rows, strict, conflict=conflict, on_error="isolate")
+
+    assert [rejection.position for rejection in report.rejections] == [1]
+    assert report.committed + report.skipped == 2
+
+
+def from_select() -> Insert:
+    return insert(PLAIN).from_select(["id"], USERS.select().with_only_columns(USERS.c.id))
+
+
+@pytest.mark.parametrize("conflict", ["ignore", "update"])
+@pytest.mark.parametrize("work", [insert(PLAIN), insert(User), add_with_books, Tag, Special])
+def test_what_no_on_conflict_clause_fits_is_refused_before_anything_is_read(
+    engine: Engine, work: Any, conflict: Any
+) -> None:
+    source = iter([BEFORE])
+
+    with pytest.raises(ConfigurationError, match=f"conflict='{conflict}'"):
+        batched_unit_of_work(engine, source, work, conflict=conflict)
+
+    assert list(source) == [BEFORE]
+
+
+def test_an_insert_from_a_select_takes_no_rows(engine: Engine) -> None:
+    with pytest.raises(ConfigurationError, match="takes no rows"):
+        batched_unit_of_work(engine, [BEFORE], from_select())
