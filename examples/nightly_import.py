@@ -40,7 +40,7 @@ class Line(Base):
 
 
 def orders() -> list[dict[str, object]]:
-    """Two thousand orders; every hundredth names a product that does not exist."""
+    """Six hundred orders; every hundredth names a product that does not exist."""
     return [
         {
             "number": number,
@@ -50,7 +50,7 @@ def orders() -> list[dict[str, object]]:
                 {"sku": "bolt", "amount": 2},
             ],
         }
-        for number in range(1, 2001)
+        for number in range(1, 601)
     ]
 
 

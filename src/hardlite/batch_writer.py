@@ -2,6 +2,7 @@
 
 import dataclasses
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
@@ -159,6 +160,8 @@ class BatchWriter:
         asked = self._clock.now()
         granted: float | None = None
         cause: Exception | None = None
+        faults: list[Fault] = []
+        skipped, handled = 0, sys.exception()
         try:
             with self._maker.writer(timeout=self._timeout) as session:
                 granted = self._clock.now()
@@ -166,23 +169,21 @@ class BatchWriter:
                 try:
                     faults, skipped = self._write_in(session, items)
                 except Exception as error:
-                    cause = error if driver.in_transaction else _what_ended_it(error)
+                    cause = error if driver.in_transaction else _what_ended_it(error, handled)
                     raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
             cause = cause or error
-            if isinstance(cause, UsageError):
-                raise cause from cause.__cause__
-            if granted is None:
-                return Written(failure=cause, wait=self._clock.now() - asked)
-            times = Written(wait=granted - asked, hold=self._clock.now() - granted)
+        ended = self._clock.now()
+        if granted is None:
+            times = Written(wait=ended - asked)
+        else:
+            times = Written(wait=granted - asked, hold=ended - granted)
+        if isinstance(cause, UsageError):
+            raise cause
+        if cause is not None:
             return self._explain(items, cause, times)
-        return Written(
-            kept=len(items) - len(faults) - skipped,
-            faults=tuple(faults),
-            skipped=skipped,
-            wait=granted - asked,
-            hold=self._clock.now() - granted,
-        )
+        kept = len(items) - len(faults) - skipped
+        return dataclasses.replace(times, kept=kept, faults=tuple(faults), skipped=skipped)
 
     def _write_in(self, session: Session, items: Sequence[Any]) -> tuple[list[Fault], int]:
         if self._isolate and len(items) > 1:
@@ -259,10 +260,15 @@ def _ended_transaction() -> UsageError:
     )
 
 
-def _what_ended_it(error: Exception) -> Exception:
-    """Return the error that ended the transaction; the rollbacks after it had theirs."""
+def _what_ended_it(error: Exception, handled: BaseException | None) -> Exception:
+    """Return the error that ended the transaction; the rollbacks after it had theirs.
+
+    Args:
+        error: the last of them.
+        handled: what was being handled when the transaction began, which is no part of it.
+    """
     first, link = error, error.__context__
-    while link is not None and not isinstance(error, UsageError):
+    while link not in {None, handled} and not isinstance(error, UsageError):
         if isinstance(link, DBAPIError):
             first = link
         link = link.__context__

@@ -38,7 +38,7 @@ def batched_unit_of_work(
     max_hold: float = 0.25,
     on_error: OnError = "continue",
     conflict: Conflict = "error",
-    progress: Literal[True] | Watcher | None = None,
+    progress: bool | Watcher | None = None,
     total: int | None = None,
     timeout: float = 30.0,
 ) -> ImportReport:
@@ -51,7 +51,8 @@ def batched_unit_of_work(
         target: a hardened engine or a sessionmaker bound to one.
         items: any iterable, also one that never fits in memory.
         work: a `Table`, a mapped class or an `Insert`: the items are mappings of column names
-            to values and go straight to the driver. Or a function ``work(session, item)`` that
+            to values and go straight to the driver; a key that names no column rejects its row.
+            Or a function ``work(session, item)`` that
             adds one item, children included; it must not commit.
         prepare: ``prepare(item)`` runs before the batch's turn and returns what ``work`` gets:
             the place for parsing, files and network. An item it raises for is rejected alone.
@@ -93,7 +94,7 @@ def batched_unit_of_work(
     _require(batch_size=batch_size, max_hold=max_hold, timeout=timeout)
     _require_choice("on_error", on_error, get_args(OnError))
     _require_choice("conflict", conflict, get_args(Conflict))
-    _require_callable(prepare=prepare, progress=None if progress is True else progress)
+    _require_callable(prepare=prepare, progress=progress)
     maker = sessionmaker_of(target)
     writer = BatchWriter(
         maker,
@@ -104,7 +105,7 @@ def batched_unit_of_work(
     )
     if total is None and isinstance(items, Sized):
         total = len(items)
-    with _watching(progress, total) as watch:
+    with _watching(progress=progress, total=total) as watch:
         return _Import(
             writer=writer,
             prepare=prepare,
@@ -260,7 +261,7 @@ def _result(index: int, batch: _Batch, written: Written, rejected: int) -> Batch
 
 
 @contextlib.contextmanager
-def _watching(progress: Literal[True] | Watcher | None, total: int | None) -> Iterator[Watcher]:
+def _watching(*, progress: bool | Watcher | None, total: int | None) -> Iterator[Watcher]:
     if progress is True:
         with progress_bar(total) as watch:
             yield watch
@@ -281,7 +282,8 @@ def _require(**numbers: float) -> None:
 
 def _require_callable(**functions: object) -> None:
     for name, function in functions.items():
-        if not (function is None or callable(function)):
+        switch = name == "progress" and isinstance(function, bool)
+        if not (function is None or switch or callable(function)):
             raise ConfigurationError(f"{name}= cannot be {function!r}", "It takes a function.")
 
 

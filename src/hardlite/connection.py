@@ -175,8 +175,7 @@ class HardenedConnection(TransactionOwner):
         return False
 
     def __del__(self) -> None:
-        if self._is_inherited:
-            return
+        # Never reached by an inherited connection: those are kept for as long as the process lives.
         try:
             # From 3.13 on the driver warns here of a connection that nobody closed.
             finalize = getattr(super(), "__del__", super().close)

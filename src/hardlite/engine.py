@@ -6,12 +6,13 @@ import os
 import pathlib
 import sqlite3
 import weakref
+from collections.abc import Mapping
 from typing import Any, cast
 
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import plugins
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -21,7 +22,8 @@ from sqlalchemy.util import immutabledict
 
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
-from hardlite.gate_registry import gate_for
+from hardlite.fair_pool import FairQueuePool
+from hardlite.gate_registry import call_before_fork, gate_for
 from hardlite.locked import translate
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
@@ -33,6 +35,7 @@ _log = logging.getLogger("hardlite.engine")
 
 _profiles: "weakref.WeakKeyDictionary[Dialect, Profile]" = weakref.WeakKeyDictionary()
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+_on_a_file: "weakref.WeakSet[Engine]" = weakref.WeakSet()
 
 # By name, so that it is found also where the package's metadata is not, as in a frozen program.
 plugins.register("hardlite", "hardlite.plugin", "HardlitePlugin")
@@ -121,15 +124,38 @@ def harden(engine: Engine, profile: Profile) -> None:
         name = file or shared_memory
         gate = gate_for(name) if name and place.writable else None
         connection.adopt(profile, gate, writable=place.writable)
+        if file:
+            _on_a_file.add(engine)
 
     event.listen(engine, "connect", configure)
     event.listen(engine, "handle_error", translate)
-    event.listen(engine, "set_engine_execution_options", refuse_wrong_options)
-    event.listen(engine, "set_connection_execution_options", refuse_wrong_options)
+    _check_options(dialect)
     # create_engine(execution_options=...) came before there was anybody to look at them.
     engine.update_execution_options(**engine.get_execution_options())
     _profiles[dialect] = profile
     _engines.add(engine)
+
+
+def _check_options(dialect: DefaultDialect) -> None:
+    """Look at execution options when they are given.
+
+    A listener of the engine would do, but an engine that has one of those asks for more of them
+    at every checkout, statement and commit, which costs more than all that hardlite does there.
+    """
+    to_engine = dialect.set_engine_execution_options
+    to_connection = dialect.set_connection_execution_options
+
+    def set_on_engine(engine: Engine, opts: Mapping[str, Any]) -> None:
+        refuse_wrong_options(opts)
+        to_engine(engine, opts)
+
+    def set_on_connection(connection: Connection, opts: Mapping[str, Any]) -> None:
+        refuse_wrong_options(opts)
+        to_connection(connection, opts)
+
+    # On this dialect alone: it is the engine's own, shared with what execution_options() returns.
+    vars(dialect)["set_engine_execution_options"] = set_on_engine
+    vars(dialect)["set_connection_execution_options"] = set_on_connection
 
 
 def end_leftovers_at_checkin(engine: Engine) -> None:
@@ -197,10 +223,33 @@ def _meet_stranger(connection: object, url: URL) -> None:
     )
 
 
+def _close_idle_connections() -> None:
+    """Let no idle connection go through a fork.
+
+    The child would inherit what SQLite remembers of the locks of an open connection, but not the
+    locks: its own connections would go without, and the parent, closing its last one, would take
+    itself for the last of all and delete the WAL with the child's commits (sqlite.org, "How To
+    Corrupt An SQLite Database File", section 2.6).
+    """
+    for engine in list(_on_a_file):
+        pool = engine.pool
+        if isinstance(pool, FairQueuePool):
+            pool.close_idle()
+            if pool.checkedout():
+                _log.warning(
+                    "forking while %d connections to %r are in use: the child cannot use that "
+                    "file safely; give them back before the fork, or start the child with the "
+                    "'spawn' method",
+                    pool.checkedout(),
+                    engine.url,
+                )
+
+
 def _dispose_in_child() -> None:
     for engine in list(_engines):
         engine.dispose(close=False)
 
 
+call_before_fork(_close_idle_connections)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_dispose_in_child)

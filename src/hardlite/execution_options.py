@@ -71,10 +71,8 @@ def _of(connection: DBAPIConnection) -> HardenedConnection:
     return found
 
 
-def refuse_wrong_options(_: object, options: Mapping[str, object]) -> None:
+def refuse_wrong_options(options: Mapping[str, object]) -> None:
     """Refuse a wrong option when it is given, not when a connection is there to have it.
-
-    This is the engine's listener for execution options (SQLAlchemy, "Core Events").
 
     Raises:
         ConfigurationError: an option of hardlite is not known, or its value is not.

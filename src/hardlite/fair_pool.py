@@ -93,3 +93,13 @@ class FairQueuePool(QueuePool):
     """`sqlalchemy.pool.QueuePool`, first come, first served."""
 
     _queue_class: type[QueueCommon[ConnectionPoolEntry]] = FairQueue
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses; those in use stay a part of the pool."""
+        while True:
+            try:
+                entry = self._pool.get(block=False)
+            except Empty:
+                return
+            entry.close()
+            self._dec_overflow()

@@ -4,12 +4,13 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 from hardlite.clock import system_clock
 from hardlite.errors import ReentrantWriteError
 from hardlite.gate import Gate, Turn, TurnTimeoutError
 
-__all__ = ["gate_for"]
+__all__ = ["call_before_fork", "gate_for"]
 
 _log = logging.getLogger("hardlite.gate")
 
@@ -19,6 +20,7 @@ FORK_PATIENCE = 2.0
 _lock = threading.Lock()
 _gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
 _held_over_fork: list[Turn] = []
+_before_fork_too: list[Callable[[], None]] = []
 
 
 def gate_for(name: str) -> Gate:
@@ -33,6 +35,11 @@ def gate_for(name: str) -> Gate:
         if gate is None:
             gate = _gates[name] = Gate(name)
         return gate
+
+
+def call_before_fork(action: Callable[[], None]) -> None:
+    """Call ``action`` before each fork of this process, while none of its threads may write."""
+    _before_fork_too.append(action)
 
 
 def _before_fork() -> None:
@@ -54,6 +61,8 @@ def _before_fork() -> None:
                 gate.holder() or "another thread",
                 gate.name,
             )
+    for action in _before_fork_too:
+        action()
 
 
 def _after_fork_in_parent() -> None:

@@ -8,7 +8,7 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["keep_open", "watch"]
+__all__ = ["watch"]
 
 
 class Inheritable(Protocol):
@@ -20,7 +20,6 @@ class Inheritable(Protocol):
 
 
 _alive: "weakref.WeakSet[Inheritable]" = weakref.WeakSet()
-_kept_open: list[Inheritable] = []
 
 
 def watch(connection: Inheritable) -> None:
@@ -28,17 +27,20 @@ def watch(connection: Inheritable) -> None:
     _alive.add(connection)
 
 
-def keep_open(connection: Inheritable) -> None:
-    """Keep ``connection`` until this process ends, so that nothing closes it."""
-    _kept_open.append(connection)
-
-
 def _mark_all() -> None:
     for connection in list(_alive):
         connection.mark_inherited()
-        # Kept at once: the garbage collector must not be the one that closes it.
-        keep_open(connection)
+        _keep_open(connection)
     _alive.clear()
+
+
+def _keep_open(connection: Inheritable) -> None:
+    """Keep ``connection`` from everything that would close it, the end of this process included."""
+    # Only a child that inherited something has a use for it, and it is slow to import.
+    import ctypes
+
+    # A reference that nobody gives back; a list would be emptied when the interpreter ends.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,10 +1,12 @@
 """One `sessionmaker` for each engine, with reader and writer sessions."""
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite.clock import system_clock
@@ -84,10 +86,15 @@ class HardenedSessionmaker(sessionmaker[Session]):
         Raises:
             DatabaseLockedError: the turn could not be had in time.
             ReentrantWriteError: this thread has the turn already.
+            ConfigurationError: ``timeout`` is not a number of seconds, 0 or more.
         """
+        if timeout is not None and not timeout >= 0:
+            raise ConfigurationError(
+                f"A writer cannot wait {timeout!r} seconds for its turn",
+                "timeout= takes a number of seconds, 0 or more.",
+            )
         with self(bind=self._writer_engine, expire_on_commit=False) as session, session.begin():
-            connection = hardened(session.connection().connection.dbapi_connection)
-            _begin_writing(cast("HardenedConnection", connection), timeout)
+            _begin_writing(session.connection(), timeout)
             yield session
 
 
@@ -189,8 +196,15 @@ def run_in_transaction(
                 raise
 
 
-def _begin_writing(connection: HardenedConnection, timeout: float | None) -> None:
+def _begin_writing(connection: Connection, timeout: float | None) -> None:
+    """Begin past SQLAlchemy, and raise what it would have raised."""
+    driver = cast("HardenedConnection", hardened(connection.connection.dbapi_connection))
+    begin = "BEGIN IMMEDIATE"
     try:
-        connection.begin_writing(timeout)
+        driver.begin_writing(timeout)
     except LockedByOtherError as error:
-        raise lock_error(error, statement="BEGIN IMMEDIATE") from error
+        raise lock_error(error, statement=begin) from error
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            begin, None, error, sqlite3.Error, dialect=connection.dialect
+        ) from error

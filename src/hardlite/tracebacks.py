@@ -17,10 +17,9 @@ def release_frames(error: BaseException | None) -> None:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if error.__traceback__ is not None:
-            frame = error.__traceback__.tb_frame.f_back
+            callers = traceback.walk_stack(error.__traceback__.tb_frame.f_back)
             traceback.clear_frames(error.__traceback__)
-            with contextlib.suppress(RuntimeError):
-                while frame is not None:
+            for frame, _ in callers:
+                with contextlib.suppress(RuntimeError):
                     frame.clear()
-                    frame = frame.f_back
         error = error.__cause__ or error.__context__

@@ -1,5 +1,6 @@
 """What every client gets: two URLs, and a look at the connections that it really opens."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,14 @@ from sqlalchemy.pool import Pool
 
 
 @pytest.fixture
-def url(db_path: Path) -> str:
-    """The hardened URL of the test's database: all that a client is told."""
-    return f"sqlite:///{db_path}"
+def url(db_path: Path) -> Iterator[str]:
+    """The hardened URL of the test's database: all that a client is told.
+
+    The file that it leaves says whether hardlite was there: nobody else switches to WAL.
+    """
+    yield f"sqlite:///{db_path}?plugin=hardlite"
+    with contextlib.closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ JOBS = 25
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 NOW = datetime(2020, 1, 1, tzinfo=UTC)  # long due
 
-MakeScheduler = Callable[..., Any]
+MakeScheduler = Callable[..., background.BackgroundScheduler]
 
 
 def work(number: int) -> int:
@@ -34,7 +33,7 @@ class Results:
         self.found: list[int] = []
         self._changed = threading.Condition()
 
-    def note(self, event: Any) -> None:
+    def note(self, event: events.JobExecutionEvent) -> None:
         with self._changed:
             self.found.append(event.retval)
             self._changed.notify_all()
@@ -48,9 +47,9 @@ class Results:
 @pytest.fixture
 def make_scheduler(url: str) -> Iterator[MakeScheduler]:
     """A factory of schedulers that know their job store by its URL; they end with the test."""
-    made: list[tuple[Any, Any]] = []
+    made: list[tuple[background.BackgroundScheduler, jobstores.SQLAlchemyJobStore]] = []
 
-    def make(table: str = "jobs", **options: Any) -> Any:
+    def make(table: str = "jobs", *, paused: bool = False) -> background.BackgroundScheduler:
         store = jobstores.SQLAlchemyJobStore(url=url, tablename=table)
         scheduler = background.BackgroundScheduler(
             jobstores={"default": store},
@@ -58,7 +57,7 @@ def make_scheduler(url: str) -> Iterator[MakeScheduler]:
             timezone=UTC,
         )
         made.append((scheduler, store))
-        scheduler.start(**options)
+        scheduler.start(paused=paused)
         return scheduler
 
     yield make
@@ -98,7 +97,7 @@ def test_schedulers_on_one_file_run_every_job_that_threads_give_them(
     for scheduler in schedulers:
         scheduler.add_listener(results.note, events.EVENT_JOB_EXECUTED | events.EVENT_JOB_ERROR)
 
-    def fill(scheduler: Any, first: int) -> None:
+    def fill(scheduler: background.BackgroundScheduler, first: int) -> None:
         for number in range(first, first + JOBS):
             scheduler.add_job(work, "date", run_date=NOW, args=[number])
 

@@ -3,7 +3,6 @@
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ THREADS = 8
 REQUESTS = 25
 
 
-def create_app(url: str, home: Path) -> Any:
+def create_app(url: str, home: Path) -> flask.Flask:
     """Make an application as Flask's tutorial does; `db` is at `app.extensions["sqlalchemy"]`."""
     app = flask.Flask("notes", instance_path=str(home))
     app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -42,12 +41,12 @@ def create_app(url: str, home: Path) -> Any:
     return app
 
 
-def stop(app: Any) -> None:
+def stop(app: flask.Flask) -> None:
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
 
 
-def notes_from_threads(app: Any) -> tuple[list[int], list[str]]:
+def notes_from_threads(app: flask.Flask) -> tuple[list[int], list[str]]:
     """Post notes from several threads; return all answers' statuses, and the notes kept."""
     start = threading.Barrier(THREADS)
     statuses: list[int] = []
@@ -55,8 +54,9 @@ def notes_from_threads(app: Any) -> tuple[list[int], list[str]]:
     def browse(thread: int) -> None:
         client = app.test_client()
         start.wait()
-        for number in range(REQUESTS):
-            statuses.append(client.post(f"/notes/{thread}-{number}").status_code)
+        statuses.extend(
+            client.post(f"/notes/{thread}-{number}").status_code for number in range(REQUESTS)
+        )
 
     threads = [threading.Thread(target=browse, args=(number,)) for number in range(THREADS)]
     for thread in threads:

@@ -66,9 +66,7 @@ def work_in_processes(urls: list[str]) -> list[tuple[Worked, ...]]:
     """Return what the processes say, storage by storage."""
     spawn = multiprocessing.get_context("spawn")
     start, results = spawn.Barrier(PROCESSES), spawn.SimpleQueue()
-    processes = [
-        spawn.Process(target=work, args=(urls, start, results)) for _ in range(PROCESSES)
-    ]
+    processes = [spawn.Process(target=work, args=(urls, start, results)) for _ in range(PROCESSES)]
     for process in processes:
         process.start()
     for process in processes:

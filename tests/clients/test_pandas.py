@@ -62,7 +62,7 @@ def test_a_frame_that_breaks_a_foreign_key_is_refused_whole(engine: Engine) -> N
         connection.execute(text("CREATE TABLE item (number INTEGER REFERENCES parent)"))
         connection.execute(text("INSERT INTO parent VALUES (1)"))
 
-    with pytest.raises(Exception, match="FOREIGN KEY"), engine.begin() as connection:  # noqa: PT011
+    with pytest.raises(Exception, match="FOREIGN KEY"), engine.begin() as connection:
         frame(1, 2).to_sql("item", connection, index=False, if_exists="append")
 
     assert numbers(engine) == []

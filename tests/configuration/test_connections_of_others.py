@@ -5,7 +5,6 @@ import types
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
@@ -31,7 +30,7 @@ class Wrapper:
     def __init__(self, inner: sqlite3.Connection) -> None:
         self.wrapped = inner
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.wrapped, name)
 
 
@@ -239,7 +238,7 @@ def test_a_module_with_connections_of_its_own_is_refused() -> None:
     driver = types.ModuleType("otherdriver")
     driver.Connection = type("Connection", (), {"__module__": "otherdriver"})  # type: ignore[attr-defined]
 
-    with pytest.raises(ConfigurationError, match="otherdriver.Connection") as caught:
+    with pytest.raises(ConfigurationError, match=r"otherdriver\.Connection") as caught:
         create_hardened_engine("sqlite://", module=driver)
 
     assert caught.value.hint == "Leave module= out."

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
-from hardlite import ConfigurationError, create_hardened_engine
+from hardlite import ConfigurationError, ReadOnlySessionError, create_hardened_engine
 from hardlite.connection import HardenedConnection
 from hardlite.execution_options import CHARACTERISTICS, hardened
 from tests.fixtures.databases import EngineFactory
@@ -60,13 +60,25 @@ def test_a_session_takes_both_options_for_its_connection(engine: Engine) -> None
 
 
 def test_create_engine_takes_them_too() -> None:
-    options = {"hardlite_timeout": 4, "isolation_level": "AUTOCOMMIT", "logging_token": "imports"}
+    options = {"hardlite_timeout": 4, "isolation_level": "AUTOCOMMIT", "compiled_cache": None}
     engine = create_hardened_engine("sqlite://", execution_options=options)
     with engine.connect() as connection:
         assert driver_of(connection).timeout == 4.0
         assert driver_of(connection).isolation_level is None
     assert engine.get_execution_options() == options
     engine.dispose()
+
+
+def test_a_reader_sees_one_snapshot_and_does_not_write(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE note (n)")
+    readers = engine.execution_options(hardlite_transaction="reader")
+
+    with readers.connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM note").all()
+        assert driver_of(connection).in_transaction
+        with pytest.raises(ReadOnlySessionError, match="reader session was asked to write"):
+            connection.exec_driver_sql("INSERT INTO note VALUES (1)")
 
 
 def test_a_mode_is_not_changed_inside_of_a_transaction(engine: Engine) -> None:

@@ -127,15 +127,19 @@ def test_a_writable_file_in_a_folder_that_is_not_is_read_and_the_loss_of_wal_tol
         "foreign_keys": 1,
         "write": "SQLITE_READONLY_DIRECTORY",
         "said": [
-            f"no WAL for {file}: SQLite answered: attempt to write a readonly database. "
-            "Readers and writers will wait for each other."
+            (
+                f"no WAL for {file}: SQLite answered: attempt to write a readonly database. "
+                "Readers and writers will wait for each other."
+            )
         ],
     }
 
 
 def test_a_wal_file_that_sqlite_cannot_read_there_is_read_with_immutable(folder: Path) -> None:
-    """SQLite needs the -shm file beside it, or the promise that nobody writes (sqlite.org,
-    "Write-Ahead Logging", section "Read-Only Databases")."""
+    """SQLite needs the -shm file beside it, or the promise that nobody writes.
+
+    sqlite.org, "Write-Ahead Logging", section "Read-Only Databases".
+    """
     file = folder / "notes.db"
     make_database(file, "wal")
     file.chmod(0o444)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine, exc
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from hardlite import PragmaRejectedError, Profile
 from hardlite.connection import HardenedConnection
@@ -280,8 +280,10 @@ def test_a_refused_connection_is_closed(make_engine: EngineFactory) -> None:
 def test_a_journal_mode_that_sqlite_keeps_is_refused(
     make_engine: EngineFactory, db_path: Path
 ) -> None:
-    """A defensive connection never switches its journal off (sqlite.org, "Database Connection
-    Configuration Options")."""
+    """A defensive connection never switches its journal off.
+
+    sqlite.org, "Database Connection Configuration Options".
+    """
 
     def defensive() -> sqlite3.Connection:
         connection = sqlite3.connect(db_path, factory=HardenedConnection)
@@ -290,7 +292,7 @@ def test_a_journal_mode_that_sqlite_keeps_is_refused(
 
     engine = make_engine(journal_mode="off", creator=defensive)
 
-    with pytest.raises(PragmaRejectedError, match="set to off, but .*app.db stays at delete"):
+    with pytest.raises(PragmaRejectedError, match=r"set to off, but .*app.db stays at delete"):
         engine.connect()
 
 
@@ -327,8 +329,28 @@ def test_where_sqlite_has_no_wal_that_is_said_once_and_the_file_works(
 
     assert held(engine, {"journal_mode": "delete"}) == {"journal_mode": "delete"}
     assert warnings_of(caplog) == [
-        f"no WAL for {db_path}: SQLite stays at journal_mode delete. "
-        "Readers and writers will wait for each other."
+        (
+            f"no WAL for {db_path}: SQLite stays at journal_mode delete. "
+            "Readers and writers will wait for each other."
+        )
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have another bound there")
+def test_where_no_second_file_can_be_made_the_loss_of_wal_is_said_once(
+    make_engine: EngineFactory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name may have 255 characters, and "-journal" does not fit behind this one any more."""
+    path = tmp_path / f"{'n' * 247}.db"
+    engine = make_engine(path, poolclass=NullPool)
+
+    assert held(engine, {"journal_mode": "delete"}) == {"journal_mode": "delete"}
+    assert held(engine, {"foreign_keys": 1}) == {"foreign_keys": 1}
+    assert warnings_of(caplog) == [
+        (
+            f"no WAL for {path}: SQLite answered: unable to open database file. "
+            "Readers and writers will wait for each other."
+        )
     ]
 
 
@@ -352,8 +374,10 @@ def test_on_a_network_disk_a_rollback_journal_is_used_and_that_is_said_once(
     assert held(make_engine(), expected) == expected
     assert held(make_engine(), expected) == expected
     assert warnings_of(caplog) == [
-        f"no WAL for {db_path}: it is on a network file system, where WAL loses data. "
-        "Readers and writers will wait for each other."
+        (
+            f"no WAL for {db_path}: it is on a network file system, where WAL loses data. "
+            "Readers and writers will wait for each other."
+        )
     ]
 
 

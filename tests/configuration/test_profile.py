@@ -59,7 +59,7 @@ def test_a_profile_does_not_change() -> None:
 
 def test_settings_are_given_by_name_only() -> None:
     with pytest.raises(TypeError):
-        Profile("wal")  # type: ignore[misc]
+        Profile("wal")  # type: ignore[call-arg]
 
 
 @given(PROFILES)

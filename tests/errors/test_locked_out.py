@@ -9,8 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, exc, insert
-from sqlalchemy import select, text
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    exc,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -54,13 +65,12 @@ def foreign_writer(engine: Engine, db_path: Path) -> Iterator[sqlite3.Connection
 
 
 @pytest.fixture
-def writing_thread(make_engine: EngineFactory, engine: Engine) -> Iterator[threading.Thread]:
-    """A thread of this process, named Importer, that has the turn through an engine of its own."""
-    other = make_engine(timeout=0)
+def writing_thread(engine: Engine) -> Iterator[threading.Thread]:
+    """A thread of this process, named Importer, that has the turn."""
     writing, done = threading.Event(), threading.Event()
 
     def write() -> None:
-        with other.begin() as connection:
+        with engine.begin() as connection:
             connection.execute(insert(PERSON).values(name="Other"))
             writing.set()
             done.wait(WAIT)
@@ -167,7 +177,7 @@ def test_the_named_holder_survives_pickling(engine: Engine) -> None:
     with pytest.raises(DatabaseLockedError) as caught:
         write(engine)
 
-    twin = pickle.loads(pickle.dumps(caught.value))
+    twin = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - pickled in the same line
 
     assert twin.holder == caught.value.holder
     assert str(twin) == str(caught.value)
@@ -229,13 +239,15 @@ def test_a_stale_snapshot_is_an_error_of_its_own(make_engine: EngineFactory) -> 
     assert str(error).endswith("[stale-snapshot]")
     assert error.orig is not None
     assert error.orig.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT  # type: ignore[attr-defined]
-    assert fate_of(pickle.loads(pickle.dumps(error))) is Fate.RESTART
+    assert fate_of(error) is Fate.RESTART
     assert names(engine) == ["Ben"]
 
 
 def test_a_lock_that_sqlite_itself_reports_has_a_hint_too(make_engine: EngineFactory) -> None:
-    """A shared cache locks single tables, at once and past every busy timeout (sqlite.org,
-    "SQLite Shared-Cache Mode")."""
+    """A shared cache locks single tables, at once and past every busy timeout.
+
+    sqlite.org, "SQLite Shared-Cache Mode".
+    """
     url = "sqlite:///file:locked_out?mode=memory&cache=shared&uri=true"
     reader, writer = (make_engine(url, poolclass=QueuePool) for _ in range(2))
     PERSON.create(reader)
@@ -252,7 +264,6 @@ def test_a_lock_that_sqlite_itself_reports_has_a_hint_too(make_engine: EngineFac
     assert "lsof" in caught.value.hint
 
 
-@pytest.mark.usefixtures("foreign_writer")
 def test_a_stale_snapshot_of_an_unmanaged_transaction_is_known_by_its_code(
     make_engine: EngineFactory, foreign_writer: sqlite3.Connection
 ) -> None:

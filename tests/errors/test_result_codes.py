@@ -21,9 +21,10 @@ def connection(db_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def other(connection: sqlite3.Connection, db_path: Path) -> Iterator[sqlite3.Connection]:
+def other(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """A second plain connection to the same file."""
-    other = sqlite3.connect(db_path, isolation_level=None, timeout=0)
+    _, _, path = connection.execute("PRAGMA database_list").fetchone()
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
     yield other
     other.close()
 
@@ -137,7 +138,7 @@ def test_wrong_sql_says_nothing_about_trying_again(connection: sqlite3.Connectio
 
 
 def test_the_code_is_found_inside_of_sqlalchemys_error(
-    connection: sqlite3.Connection, other: sqlite3.Connection, db_path: Path
+    other: sqlite3.Connection, db_path: Path
 ) -> None:
     other.execute("BEGIN IMMEDIATE")
     engine = create_engine(f"sqlite:///{db_path}", connect_args={"timeout": 0})

@@ -1,6 +1,7 @@
 """Arguments that make no sense are refused before anything is read or written."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ class Unmapped:
         ("conflict", True),
         ("prepare", "strip"),
         ("progress", 5),
-        ("progress", False),
         ("work", "authors"),
         ("work", None),
         ("work", Unmapped),
@@ -63,12 +63,14 @@ def test_a_wrong_argument_is_named_before_anything_is_read(
 
 
 @pytest.mark.parametrize(("name", "value"), [("max_hold", 1), ("timeout", 0), ("batch_size", 1)])
-def test_the_least_that_is_allowed_works(library: Engine, name: str, value: Any) -> None:
+def test_the_least_that_is_allowed_works(library: Engine, name: str, value: object) -> None:
     assert batched_unit_of_work(library, authors(3), AUTHORS, **{name: value}).ok
 
 
 @pytest.mark.parametrize("wrap", [lambda engine: engine, sessionmaker])
-def test_an_engine_that_is_not_hardened_is_refused(tmp_path: Path, wrap: Any) -> None:
+def test_an_engine_that_is_not_hardened_is_refused(
+    tmp_path: Path, wrap: Callable[[Engine], object]
+) -> None:
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'plain.db'}")
     source = authors(3)
 

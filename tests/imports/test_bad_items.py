@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
 from hardlite.batches import OnError
 from hardlite.errors import UsageError
 from tests.fixtures.library import (
@@ -56,7 +57,7 @@ PARAMETERS = [pytest.param(work, id=name) for name, work in WORKS.items()]
 @pytest.mark.parametrize(("values", "reason"), BAD.values(), ids=BAD)
 @pytest.mark.parametrize("on_error", LEFT)
 def test_a_bad_item_costs_what_on_error_says(
-    library: Engine, on_error: OnError, values: dict[str, object], reason: str, work: Any
+    library: Engine, on_error: OnError, values: dict[str, object], reason: str, work: Work
 ) -> None:
     items = [author(number, **(values if number == 5 else {})) for number in range(10)]
 
@@ -133,7 +134,7 @@ def test_the_first_of_two_rows_with_one_key_is_the_good_one(library: Engine) -> 
 
 @pytest.mark.parametrize("work", PARAMETERS)
 def test_a_constraint_that_rolls_the_transaction_back_costs_its_item_alone(
-    library: Engine, work: Any
+    library: Engine, work: Work
 ) -> None:
     """RAISE(ROLLBACK) takes the savepoints along; what was good is written again."""
     with library.begin() as connection:
@@ -184,7 +185,7 @@ def test_a_function_that_hides_a_lost_transaction_is_stopped(
 @given(data=st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_isolation_keeps_exactly_the_good_items(
-    library: Engine, work: Any, data: st.DataObject
+    library: Engine, work: Work, data: st.DataObject
 ) -> None:
     """Wherever the bad items are, whatever is bad about them, and whatever the batch size."""
     empty(library)

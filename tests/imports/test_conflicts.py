@@ -7,7 +7,11 @@ from sqlalchemy import Column, Engine, Insert, Integer, MetaData, String, Table,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
+from hardlite.batches import OnError
 from hardlite.errors import ConfigurationError
+from hardlite.fast_insert import Conflict
+from hardlite.report import ImportReport
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import add_with_books
 
@@ -78,14 +82,18 @@ def as_user(row: dict[str, object]) -> dict[str, object]:
     return {"id": row["id"], "mail": row["email"], "town": row["city"]}
 
 
-def imported(engine: Engine, work: Any, conflict: Any, **options: Any) -> Any:
+def imported(
+    engine: Engine, work: Work, conflict: Conflict, on_error: OnError = "continue"
+) -> ImportReport:
     named = as_user if work is User else dict
     batched_unit_of_work(engine, [named(BEFORE)], work)
-    return batched_unit_of_work(engine, map(named, COMING), work, conflict=conflict, **options)
+    return batched_unit_of_work(
+        engine, map(named, COMING), work, conflict=conflict, on_error=on_error
+    )
 
 
 @pytest.mark.parametrize("work", [PLAIN, USERS, User])
-def test_ignore_skips_what_is_there_and_counts_it(engine: Engine, work: Any) -> None:
+def test_ignore_skips_what_is_there_and_counts_it(engine: Engine, work: Work) -> None:
     report = imported(engine, work, "ignore")
 
     assert (report.committed, report.skipped, report.rejected, report.ok) == (1, 3, 0, True)
@@ -95,7 +103,7 @@ def test_ignore_skips_what_is_there_and_counts_it(engine: Engine, work: Any) -> 
 
 
 @pytest.mark.parametrize("work", [PLAIN, USERS, User])
-def test_error_rejects_what_is_there(engine: Engine, work: Any) -> None:
+def test_error_rejects_what_is_there(engine: Engine, work: Work) -> None:
     report = imported(engine, work, "error", on_error="isolate")
 
     assert (report.committed, report.skipped, report.rejected) == (1, 0, 3)
@@ -103,7 +111,7 @@ def test_error_rejects_what_is_there(engine: Engine, work: Any) -> None:
 
 
 @pytest.mark.parametrize("work", [PLAIN, USERS, User])
-def test_update_writes_the_other_columns_over_what_is_there(engine: Engine, work: Any) -> None:
+def test_update_writes_the_other_columns_over_what_is_there(engine: Engine, work: Work) -> None:
     """Also when the row conflicts on a unique key: the primary key of the one there stays."""
     named = as_user if work is User else dict
     batched_unit_of_work(engine, [named(BEFORE)], work)
@@ -130,7 +138,7 @@ def test_update_leaves_columns_alone_that_a_row_does_not_name(engine: Engine) ->
 
 
 @pytest.mark.parametrize("conflict", ["ignore", "update"])
-def test_a_row_of_nothing_but_its_key_changes_nothing(engine: Engine, conflict: Any) -> None:
+def test_a_row_of_nothing_but_its_key_changes_nothing(engine: Engine, conflict: Conflict) -> None:
     batched_unit_of_work(engine, [BEFORE], PLAIN)
 
     report = batched_unit_of_work(engine, [{"id": 1}, {"id": 2}], PLAIN, conflict=conflict)
@@ -140,7 +148,7 @@ def test_a_row_of_nothing_but_its_key_changes_nothing(engine: Engine, conflict: 
 
 
 @pytest.mark.parametrize("conflict", ["ignore", "update"])
-def test_a_row_of_defaults_alone_has_no_key_to_conflict(engine: Engine, conflict: Any) -> None:
+def test_a_row_of_defaults_alone_has_no_key_to_conflict(engine: Engine, conflict: Conflict) -> None:
     report = batched_unit_of_work(engine, [{}, {}], PLAIN, conflict=conflict, batch_size=1)
 
     assert report.ok
@@ -148,7 +156,7 @@ def test_a_row_of_defaults_alone_has_no_key_to_conflict(engine: Engine, conflict
 
 
 @pytest.mark.parametrize("conflict", ["ignore", "update"])
-def test_other_faults_are_no_conflict(engine: Engine, conflict: Any) -> None:
+def test_other_faults_are_no_conflict(engine: Engine, conflict: Conflict) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE strict (id INTEGER PRIMARY KEY, n INT NOT NULL)"))
     strict = Table("strict", MetaData(), Column("id", Integer, primary_key=True), Column("n"))
@@ -167,7 +175,7 @@ def from_select() -> Insert:
 @pytest.mark.parametrize("conflict", ["ignore", "update"])
 @pytest.mark.parametrize("work", [insert(PLAIN), insert(User), add_with_books, Tag, Special])
 def test_what_no_on_conflict_clause_fits_is_refused_before_anything_is_read(
-    engine: Engine, work: Any, conflict: Any
+    engine: Engine, work: Work, conflict: Conflict
 ) -> None:
     source = iter([BEFORE])
 

@@ -3,15 +3,15 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, insert, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
 from hardlite.batches import OnError
 from hardlite.errors import DatabaseLockedError, ImportRejectedError
 from hardlite.report import BatchResult, ImportReport
@@ -45,7 +45,7 @@ def growing(count: int) -> Iterator[dict[str, object]]:
 
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("on_error", ON_ERROR)
-def test_a_full_database_stops_the_import(library: Engine, work: Any, on_error: OnError) -> None:
+def test_a_full_database_stops_the_import(library: Engine, work: Work, on_error: OnError) -> None:
     with library.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100")
 
@@ -53,6 +53,19 @@ def test_a_full_database_stops_the_import(library: Engine, work: Any, on_error: 
 
     require_stopped(report, batches=2, committed=3, code=sqlite3.SQLITE_FULL)
     assert stored(library) == [0, 1, 2]
+
+
+def test_an_error_that_is_being_handled_is_not_what_ended_a_batch(library: Engine) -> None:
+    """Whoever imports in an `except` block has another error in the context of each."""
+    with library.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 100")
+    try:
+        with library.begin() as connection:
+            connection.execute(insert(AUTHORS), author(1, born=-1))
+    except IntegrityError:
+        report = batched_unit_of_work(library, growing(9), add_with_books, on_error="isolate")
+
+    require_stopped(report, batches=1, committed=0, code=sqlite3.SQLITE_FULL)
 
 
 FULL_DISK = """
@@ -90,7 +103,7 @@ def test_a_full_disk_stops_the_import(tmp_path: Path, on_error: str) -> None:
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("on_error", ON_ERROR)
 def test_a_database_that_may_only_be_read_stops_the_import(
-    library: Engine, make_engine: EngineFactory, db_path: Path, work: Any, on_error: OnError
+    library: Engine, make_engine: EngineFactory, db_path: Path, work: Work, on_error: OnError
 ) -> None:
     library.dispose()
     read_only = make_engine(f"sqlite:///file:{db_path}?mode=ro&uri=true")
@@ -169,7 +182,7 @@ PLAIN = Table("plain", Base.metadata, Column("id", Integer, primary_key=True), C
     "work", [PLAIN, Nowhere, Kind, insert(PLAIN), insert(Nowhere), insert(Kind)], ids=str
 )
 def test_a_table_that_is_not_there_is_said_once_and_not_of_each_item(
-    engine: Engine, work: Any, on_error: OnError
+    engine: Engine, work: Work, on_error: OnError
 ) -> None:
     rows = ({"id": number} for number in range(1000))
 

@@ -1,6 +1,8 @@
 """What an import tells while it runs."""
 
 import sys
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import pytest
 from sqlalchemy import Engine
@@ -25,6 +27,15 @@ def test_the_progress_function_gets_each_batch_in_order_after_its_commit(library
     assert stored_then == [3, 6, 7]
 
 
+@pytest.mark.parametrize("progress", [None, False])
+def test_nothing_is_drawn_unless_asked_for(
+    library: Engine, capsys: pytest.CaptureFixture[str], progress: Literal[False] | None
+) -> None:
+    batched_unit_of_work(library, authors(3), AUTHORS, progress=progress)
+
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.fixture
 def bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for the whole bar in one line, and the extra that draws it."""
@@ -34,18 +45,17 @@ def bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("bar")
 @pytest.mark.parametrize(
-    ("sized", "total", "expected"),
-    [(True, None, "7/7"), (False, None, "7/?"), (False, 20, "7/20"), (True, 14, "7/14")],
+    ("collect", "total", "expected"),
+    [(list, None, "7/7"), (iter, None, "7/?"), (iter, 20, "7/20"), (list, 14, "7/14")],
 )
 def test_a_bar_on_standard_error_counts_the_items(
     library: Engine,
     capsys: pytest.CaptureFixture[str],
-    sized: bool,
+    collect: Callable[[Iterable[object]], Iterable[object]],
     total: int | None,
     expected: str,
 ) -> None:
-    source = authors(7)
-    items = list(source) if sized else source
+    items = collect(authors(7))
 
     report = batched_unit_of_work(library, items, AUTHORS, batch_size=3, progress=True, total=total)
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Engine,
     ForeignKey,
+    Insert,
     Integer,
     MetaData,
     String,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
 from hardlite.errors import ConfigurationError
 from tests.fixtures.databases import EngineFactory
 
@@ -164,7 +166,7 @@ def test_a_default_of_python_fills_what_rows_leave_out(engine: Engine) -> None:
     ],
 )
 def test_a_row_with_a_key_that_means_nothing_is_rejected_and_not_cut(
-    engine: Engine, table: Table, bad: Any, reason: str
+    engine: Engine, table: Table, bad: object, reason: str
 ) -> None:
     """SQLAlchemy would insert the rest of it and say nothing."""
     items = [{"id": 1, "body": "x"}, bad, {"id": 3, "body": "y"}]
@@ -210,7 +212,7 @@ def test_a_column_may_have_any_name(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("work", [Place, insert(Place)])
-def test_the_keys_of_a_row_for_a_class_are_its_attributes(engine: Engine, work: Any) -> None:
+def test_the_keys_of_a_row_for_a_class_are_its_attributes(engine: Engine, work: Work) -> None:
     rows = [{"id": 1, "north": 10, "east": 20}, {"id": 2, "north": 11, "east": 21, "where": 6}]
 
     assert batched_unit_of_work(engine, rows, work).ok
@@ -221,7 +223,7 @@ def test_the_keys_of_a_row_for_a_class_are_its_attributes(engine: Engine, work: 
 
 @pytest.mark.parametrize("work", [Person, insert(Person)])
 def test_attributes_are_meant_also_where_python_computes_a_default(
-    engine: Engine, work: Any
+    engine: Engine, work: Work
 ) -> None:
     rows = [{"id": 1, "first": "Ada", "last": "Lovelace"}]
 
@@ -240,7 +242,7 @@ def test_rows_for_a_class_may_name_its_columns_too(engine: Engine) -> None:
     ("work", "kind"), [(Animal, "animal"), (Dog, "dog"), (insert(Dog), "dog"), (Cat, "cat")]
 )
 def test_a_polymorphic_class_gives_its_rows_their_identity(
-    engine: Engine, work: Any, kind: str
+    engine: Engine, work: Work, kind: str
 ) -> None:
     assert batched_unit_of_work(engine, [{"id": 1, "called": "Rex"}, {"id": 2}], work).ok
 
@@ -265,7 +267,7 @@ def test_an_attribute_that_a_polymorphic_class_has_not_is_rejected(engine: Engin
 
 
 @pytest.mark.parametrize("work", [Page, insert(Page)])
-def test_a_versioned_class_starts_with_its_first_version(engine: Engine, work: Any) -> None:
+def test_a_versioned_class_starts_with_its_first_version(engine: Engine, work: Work) -> None:
     assert batched_unit_of_work(engine, [{"id": 1}, {"id": 2}], work).ok
 
     assert rows_of(engine, "pages") == [(1, 1), (2, 1)]
@@ -293,7 +295,7 @@ def test_a_composite_attribute_fills_its_columns(engine: Engine) -> None:
     ],
 )
 def test_an_insert_statement_means_what_it_says(
-    engine: Engine, statement: Any, row: dict[str, object], expected: tuple[object, ...]
+    engine: Engine, statement: Insert, row: dict[str, object], expected: tuple[object, ...]
 ) -> None:
     assert batched_unit_of_work(engine, [row], statement).ok
 

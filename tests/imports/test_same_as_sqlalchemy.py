@@ -41,6 +41,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
 from tests.fixtures.databases import EngineFactory
 
 
@@ -55,7 +56,7 @@ class Reversed(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return None if value is None else value[::-1]
 
 
@@ -65,7 +66,7 @@ class Shouted(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def bind_expression(self, bindvalue: Any) -> Any:
+    def bind_expression(self, bindvalue: object) -> ColumnElement[str]:
         return func.upper(bindvalue)
 
 
@@ -210,7 +211,7 @@ WORKS = {
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_an_import_stores_what_sqlalchemy_stores(
-    engines: tuple[Engine, Engine], work: Any, rows: list[dict[str, Any]], batch_size: int
+    engines: tuple[Engine, Engine], work: Work, rows: list[dict[str, Any]], batch_size: int
 ) -> None:
     global numbers  # noqa: PLW0603 - both count from 0
     ours, theirs = engines
@@ -247,7 +248,7 @@ def test_a_value_is_refused_with_the_words_of_sqlalchemy(
     engines: tuple[Engine, Engine], row: dict[str, Any]
 ) -> None:
     ours, theirs = engines
-    with Session(theirs) as session, pytest.raises(Exception) as caught:  # noqa: B017, PT011
+    with Session(theirs) as session, pytest.raises(Exception) as caught:  # noqa: PT011
         session.execute(insert(TYPES), [row])
     cause = getattr(caught.value, "orig", None) or caught.value
 

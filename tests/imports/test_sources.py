@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hardlite import batched_unit_of_work
+from hardlite.batch_writer import Work
 from hardlite.report import BatchResult
 from tests.fixtures.library import AUTHORS, Author, add_with_books, author, authors, stored
 
@@ -26,9 +27,9 @@ class Counted:
 
 
 @pytest.mark.parametrize("work", [AUTHORS, Author, add_with_books])
-@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("prepare", [dict, None])
 def test_no_item_is_taken_before_the_batch_in_front_of_it_is_written(
-    library: Engine, work: object, prepared: bool
+    library: Engine, work: Work, prepare: type | None
 ) -> None:
     source = Counted(10)
     pulled: list[int] = []
@@ -37,7 +38,7 @@ def test_no_item_is_taken_before_the_batch_in_front_of_it_is_written(
         library,
         source,
         work,
-        prepare=dict if prepared else None,
+        prepare=prepare,
         batch_size=3,
         progress=lambda _: pulled.append(source.pulled),
     )
@@ -175,10 +176,11 @@ def test_what_the_source_raises_comes_through_and_says_what_stays(
         batched_unit_of_work(library, interrupted(error), AUTHORS, prepare=prepare, batch_size=2)
 
     assert caught.value is error
-    assert error.__notes__ == [
+    (note,) = error.__notes__
+    assert note == (
         "hardlite: the import was interrupted; the first 2 batches are done and stay: "
         "2 items committed, 2 rejected"
-    ]
+    )
     assert stored(library) == [0, 1]
     del error.__notes__
 

@@ -19,9 +19,10 @@ def onlooker(db_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def notes(onlooker: sqlite3.Connection) -> None:
-    """An empty table ``notes (id, body)`` in the test's file."""
+def notes(onlooker: sqlite3.Connection) -> sqlite3.Connection:
+    """The other program, after it made an empty table ``notes (id, body)`` in the test's file."""
     onlooker.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)")
+    return onlooker
 
 
 @pytest.fixture

@@ -70,9 +70,7 @@ def test_it_is_chosen_by_what_the_driver_is_given(
     assert bodies() == ["kept"]
 
 
-def test_a_statement_has_the_turn_while_it_runs(
-    autocommit: Engine, turn_taken: TurnTaken
-) -> None:
+def test_a_statement_has_the_turn_while_it_runs(autocommit: Engine, turn_taken: TurnTaken) -> None:
     raw = autocommit.raw_connection()
     driver = raw.driver_connection
     assert driver is not None

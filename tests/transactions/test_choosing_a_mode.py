@@ -12,7 +12,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
 from hardlite import Profile, create_hardened_engine
-from hardlite.errors import ConfigurationError, DatabaseLockedError, ReadOnlySessionError
+from hardlite.errors import DatabaseLockedError, ReadOnlySessionError
 from tests.fixtures.databases import EngineFactory
 
 pytestmark = pytest.mark.usefixtures("notes")
@@ -29,9 +29,7 @@ def test_by_profile(make_engine: EngineFactory, turn_taken: TurnTaken) -> None:
 
 
 def test_by_url(db_path: Path, turn_taken: TurnTaken) -> None:
-    engine = sa.create_engine(
-        f"sqlite:///{db_path}?plugin=hardlite&hardlite_transaction=immediate"
-    )
+    engine = sa.create_engine(f"sqlite:///{db_path}?plugin=hardlite&hardlite_transaction=immediate")
     with engine.connect() as connection:
         connection.execute(READ)
         assert turn_taken()
@@ -97,14 +95,6 @@ def test_a_mode_cannot_be_chosen_inside_of_a_transaction(engine: Engine) -> None
             connection.execution_options(hardlite_transaction="immediate")
 
 
-def test_an_unknown_mode_is_refused_with_the_known_ones(engine: Engine) -> None:
-    with (
-        engine.connect() as connection,
-        pytest.raises(ConfigurationError, match="relaxed, snapshot, immediate or reader"),
-    ):
-        connection.execution_options(hardlite_transaction="eager")
-
-
 def test_a_reader_sees_one_snapshot_and_does_not_write(
     engine: Engine, onlooker: sqlite3.Connection, turn_taken: TurnTaken
 ) -> None:
@@ -159,36 +149,6 @@ def test_a_longest_wait_is_chosen_the_same_way(
         assert driver is not None
         assert driver.timeout == 0.0
     assert driver.timeout == 7.0
-
-
-@pytest.mark.parametrize("wait", [-1, "3", True, None])
-def test_a_longest_wait_is_a_number_of_seconds(engine: Engine, wait: object) -> None:
-    with (
-        engine.connect() as connection,
-        pytest.raises(ConfigurationError, match="a number of seconds, 0 or more"),
-    ):
-        connection.execution_options(hardlite_timeout=wait)
-
-
-def test_the_longest_wait_may_change_inside_of_a_transaction(engine: Engine) -> None:
-    with engine.connect() as connection:
-        connection.execute(WRITE)
-        connection.execution_options(hardlite_timeout=1)
-        assert connection.connection.driver_connection.timeout == 1.0  # type: ignore[union-attr]
-
-
-def test_sqlalchemy_can_ask_for_what_is_in_force(engine: Engine) -> None:
-    asked = engine.dialect.connection_characteristics
-    with engine.connect().execution_options(
-        hardlite_transaction="snapshot", hardlite_timeout=2
-    ) as connection:
-        raw = connection.connection.dbapi_connection
-        assert raw is not None
-        found = [
-            asked[name].get_characteristic(engine.dialect, raw)
-            for name in ("hardlite_transaction", "hardlite_timeout")
-        ]
-    assert found == ["snapshot", 2.0]
 
 
 def test_an_engine_in_memory_has_the_modes_too() -> None:

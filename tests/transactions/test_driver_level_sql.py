@@ -118,9 +118,13 @@ class TestAConnectionAsContextManager:
     def test_it_rolls_back_after_an_error(
         self, driver: HardenedConnection, turn_taken: TurnTaken, bodies: Bodies
     ) -> None:
-        with pytest.raises(KeyError, match="mine"), driver:
-            driver.execute(WRITE)
-            raise KeyError("mine")
+        def fail() -> None:
+            with driver:
+                driver.execute(WRITE)
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            fail()
         assert not turn_taken()
         assert bodies() == []
 
@@ -286,13 +290,23 @@ class TestBlobs:
         assert not turn_taken()
         driver.isolation_level = ""
 
+    @pytest.mark.parametrize("readonly", [True, False])
     def test_one_that_is_not_there_leaves_no_turn(
-        self, driver: HardenedConnection, turn_taken: TurnTaken
+        self, driver: HardenedConnection, turn_taken: TurnTaken, *, readonly: bool
     ) -> None:
         with pytest.raises(sqlite3.OperationalError, match="no such rowid"):
-            driver.blobopen("notes", "body", 77)
+            driver.blobopen("notes", "body", 77, readonly=readonly)
         assert not driver.in_transaction
         assert not turn_taken()
+
+    def test_one_that_is_not_there_takes_back_nothing_that_was_written_before(
+        self, driver: HardenedConnection, bodies: Bodies
+    ) -> None:
+        driver.execute(WRITE)
+        with pytest.raises(sqlite3.OperationalError, match="no such rowid"):
+            driver.blobopen("notes", "body", 77)
+        driver.commit()
+        assert bodies() == ["mine"]
 
 
 def test_a_lock_error_of_a_raw_connection_is_the_drivers_own(

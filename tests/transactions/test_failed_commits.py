@@ -34,11 +34,11 @@ def driver(engine: Engine) -> Iterator[HardenedConnection]:
 
 
 @pytest.fixture
-def end_of_reading(onlooker: sqlite3.Connection, notes: None) -> Callable[[], object]:
+def end_of_reading(notes: sqlite3.Connection) -> Callable[[], object]:
     """Ends the other program's reading transaction, which makes a COMMIT fail until then."""
-    onlooker.execute("BEGIN")
-    onlooker.execute("SELECT * FROM notes").fetchall()
-    return lambda: onlooker.execute("COMMIT")
+    notes.execute("BEGIN")
+    notes.execute("SELECT * FROM notes").fetchall()
+    return lambda: notes.execute("COMMIT")
 
 
 @pytest.mark.parametrize("commit", [lambda c: c.commit(), lambda c: c.execute("COMMIT")])
@@ -83,10 +83,8 @@ def test_sqlalchemy_raises_it_and_rolls_back(engine: Engine, turn_taken: TurnTak
 
 
 @pytest.fixture
-def child(onlooker: sqlite3.Connection, notes: None) -> None:
-    onlooker.execute(
-        "CREATE TABLE child (parent REFERENCES notes DEFERRABLE INITIALLY DEFERRED)"
-    )
+def child(notes: sqlite3.Connection) -> None:
+    notes.execute("CREATE TABLE child (parent REFERENCES notes DEFERRABLE INITIALLY DEFERRED)")
 
 
 @pytest.mark.usefixtures("child")

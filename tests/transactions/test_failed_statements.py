@@ -27,8 +27,8 @@ FAILING = [
 
 
 @pytest.fixture
-def driver(engine: Engine, onlooker: sqlite3.Connection, notes: None) -> Iterator[HardenedConnection]:
-    onlooker.execute("INSERT INTO notes (id, body) VALUES (1, 'there')")
+def driver(engine: Engine, onlooker: sqlite3.Connection) -> Iterator[HardenedConnection]:
+    notes.execute("INSERT INTO notes (id, body) VALUES (1, 'there')")
     raw = engine.raw_connection()
     driver = raw.driver_connection
     assert isinstance(driver, HardenedConnection)

@@ -5,6 +5,7 @@ threads' state of the test runner too.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this
 pytestmark = pytest.mark.usefixtures("notes")
 
 PREPARED = """
-import gc, os, sys, threading, traceback
+import gc, os, signal, sys, threading, traceback
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from hardlite import create_hardened_engine
@@ -125,7 +126,7 @@ def test_an_inherited_session_ends_without_touching_the_parents_transaction(
 
 
 @needs_fork
-@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs a list of open files")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs a list of open files")
 def test_nothing_closes_an_inherited_connection(run: Callable[[str], None]) -> None:
     run("""
         raw = engine.raw_connection()
@@ -163,6 +164,32 @@ def test_nothing_closes_an_inherited_connection(run: Callable[[str], None]) -> N
         raw.close()
         other.close()
     """)
+
+
+@needs_fork
+def test_a_child_that_ends_as_programs_do_closes_nothing_either(db_path: Path) -> None:
+    """The last to close a database removes its WAL; here the parent dies before it can."""
+    program = (
+        PREPARED
+        + """
+raw = engine.raw_connection()
+raw.driver_connection.execute(WRITE.format("parent"))
+raw.driver_connection.commit()
+read_end, write_end = os.pipe()
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+os.close(write_end)
+assert os.read(read_end, 1) == b""
+assert os.path.exists(path + "-wal")
+"""
+    )
+    # The child has the same standard output, so this waits for both.
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(db_path)], check=False, capture_output=True, timeout=100
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert b"Traceback" not in done.stderr, done.stderr
+    assert db_path.with_name("app.db-wal").stat().st_size > 0
 
 
 @needs_fork
@@ -213,7 +240,8 @@ def test_a_fork_of_a_fork_works_the_same(
 def test_children_forked_while_a_thread_writes_lose_no_row_and_disturb_none(
     run: Callable[[str], None], bodies: Callable[[], list[str]]
 ) -> None:
-    """
+    """Each fork waits for the end of the transaction that the thread is in.
+
     writer                          main
     begins, commits, again ...
                                     forks a child, again and again
@@ -252,14 +280,12 @@ def test_children_forked_while_a_thread_writes_lose_no_row_and_disturb_none(
     assert bodies().count("child") == 30
 
 
-def test_without_fork_it_works_as_well(
-    db_path: Path, bodies: Callable[[], list[str]]
-) -> None:
+def test_without_fork_it_works_as_well(db_path: Path, bodies: Callable[[], list[str]]) -> None:
     """As on Windows, where there is nothing to register."""
-    program = f"import os\nfor name in ('register_at_fork', 'fork'): vars(os).pop(name, None)\n{PREPARED}"
+    program = (
+        f"import os\nfor name in ('register_at_fork', 'fork'): vars(os).pop(name, None)\n{PREPARED}"
+    )
     program += "\nwith engine.begin() as connection: connection.execute(text(WRITE.format('here')))"
     program += "\nengine.dispose()"
     subprocess.run([sys.executable, "-c", program, str(db_path)], check=True, timeout=100)
     assert bodies() == ["here"]
-
-

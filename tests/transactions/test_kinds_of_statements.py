@@ -135,7 +135,14 @@ REBUILDS = [
 
 BEGINS = ["BEGIN", "begin transaction", "BEGIN DEFERRED", "BEGIN/**/;"]
 BEGINS_FOR_WRITING = ["BEGIN IMMEDIATE", "BEGIN /* now */ EXCLUSIVE TRANSACTION", "begin immediate"]
-ENDS = ["COMMIT", "END TRANSACTION", "ROLLBACK", "ROLLBACK TO a", "RELEASE a", "release savepoint a"]
+ENDS = [
+    "COMMIT",
+    "END TRANSACTION",
+    "ROLLBACK",
+    "ROLLBACK TO a",
+    "RELEASE a",
+    "release savepoint a",
+]
 ATTACHES = ["ATTACH 'other.db' AS other", "attach database ? as other", "DETACH other"]
 NOTHINGS = ["", "  \n", ";;", "-- only a comment", "/* never closed", "/* one */ ; -- two"]
 
@@ -155,7 +162,7 @@ STATEMENTS = table(
     begins=(Kind.BEGIN, BEGINS),
     begins_for_writing=(Kind.BEGIN_WRITE, BEGINS_FOR_WRITING),
     ends=(Kind.END, ENDS),
-    savepoints=(Kind.SAVEPOINT, ["SAVEPOINT a", "savepoint \"begin\""]),
+    savepoints=(Kind.SAVEPOINT, ["SAVEPOINT a", 'savepoint "begin"']),
     attaches=(Kind.ATTACH, ATTACHES),
     nothings=(None, NOTHINGS),
 )

@@ -31,20 +31,37 @@ SCHEMA = """
 
 # To SQLite a no-break space, a euro sign and a long s are letters of a name.
 NAMES = st.sampled_from(
-    ["t", "u", "v", "c", "replace", '"select"', "[insert]", "`values`", "'delete'", '"a "" ("']
-    + ["\xa0select", "a\xa0values", "a€select", "\u017felect"]
+    [
+        *(
+            "t",
+            "u",
+            "v",
+            "c",
+            "replace",
+            '"select"',
+            "[insert]",
+            "`values`",
+            "'delete'",
+            '"a "" ("',
+        ),
+        *("\xa0select", "a\xa0values", "a€select", "\u017felect"),
+    ]
 )
 NUMBERS = st.sampled_from(["1", "-2", "'3'", "x'04'", "NULL", ":n", "')'"])
 QUOTED = st.sampled_from(["{}", '"{}"', "[{}]", "`{}`", "'{}'"])
 PRAGMAS = st.sampled_from(
-    ["user_version", "application_id", "schema_version", "default_cache_size", "cache_size"]
-    + ["foreign_keys", "table_info", "journal_mode", "optimize", "incremental_vacuum"]
-    + ["wal_checkpoint", "page_count", "integrity_check", "foreign_key_check", "secure_delete"]
-    + ["synchronous", "analysis_limit", "max_page_count", "index_list", "database_list"]
+    """
+    user_version application_id schema_version default_cache_size cache_size foreign_keys
+    table_info journal_mode optimize incremental_vacuum wal_checkpoint page_count integrity_check
+    foreign_key_check secure_delete synchronous analysis_limit max_page_count index_list
+    database_list
+    """.split()
 )
 GAPS = st.sampled_from(
-    [" ", "  ", "\n", "\t", "\r\n", "\x0c ", "/**/", "/* ( SELECT */", "-- ) INSERT\n", " \ufeff"]
-    + ["\ufeff", ""]
+    [
+        *(" ", "  ", "\n", "\t", "\r\n", "\x0c ", " \ufeff", "\ufeff", ""),
+        *("/**/", "/* ( SELECT */", "-- ) INSERT\n"),
+    ]
 )
 
 
@@ -91,8 +108,11 @@ PRAGMA = words(
     st.sampled_from(["", "=\0005", "(\0005\0)", "=\0'on'", "=\0-7"]),
 )
 OTHERS = st.sampled_from(
-    ["CREATE TABLE w (a)", "CREATE TEMP TABLE w (a)", "CREATE INDEX ti ON t (b)", "DROP VIEW v"]
-    + ["ALTER TABLE u ADD COLUMN d", "REINDEX", "ANALYZE", "SAVEPOINT s", "CREATE VIEW w AS SELECT 1"]
+    [
+        *("CREATE TABLE w (a)", "CREATE TEMP TABLE w (a)", "CREATE INDEX ti ON t (b)"),
+        *("CREATE VIEW w AS SELECT 1", "DROP VIEW v", "ALTER TABLE u ADD COLUMN d"),
+        *("REINDEX", "ANALYZE", "SAVEPOINT s"),
+    ]
 ).map(str.split)
 
 
@@ -104,7 +124,9 @@ def statements(draw: st.DrawFn) -> str:
 
 
 @contextlib.contextmanager
-def database(factory: type[sqlite3.Connection] = sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def database(
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", factory=factory)
     try:
         connection.executescript(SCHEMA)
@@ -225,9 +247,8 @@ def compile_and_ask() -> Iterator[Callable[[sa.ClauseElement], tuple[Kind | None
             dialect=engine.dialect, compile_kwargs={"render_postcompile": True}
         )
         names: list[str] = getattr(compiled, "positiontup", None) or []
-        values = {name: 1 for name in names}
         sql = str(compiled)
-        return kind_of(sql), begins_a_write(plain, sql, tuple(values[name] for name in names))
+        return kind_of(sql), begins_a_write(plain, sql, (1,) * len(names))
 
     yield ask
     plain.close()

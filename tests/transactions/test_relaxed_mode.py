@@ -1,6 +1,8 @@
 """Relaxed, the default: a read sees the newest commit, and the first write takes the turn."""
 
+import logging
 import sqlite3
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from hardlite.errors import DatabaseLockedError
+from hardlite.transaction_owner import writes_committed
 from tests.fixtures.databases import EngineFactory
 
 pytestmark = pytest.mark.usefixtures("notes")
@@ -55,7 +58,6 @@ def test_others_see_a_write_once_it_is_committed_and_the_turn_is_over_then(
     engine: Engine,
     bodies: Callable[[], list[str]],
     turn_taken: Callable[[], bool],
-    write_locked: Callable[[], bool],
     end: str,
     kept: list[str],
 ) -> None:
@@ -66,7 +68,6 @@ def test_others_see_a_write_once_it_is_committed_and_the_turn_is_over_then(
         getattr(connection, end)()
         assert bodies() == kept
         assert not turn_taken()
-        assert not write_locked()
 
 
 def test_a_write_after_a_read_that_is_out_of_date_is_no_error(
@@ -104,3 +105,73 @@ def test_a_writer_without_the_gate_is_waited_for_and_then_named(
         connection.execute(WRITE)
         connection.commit()
         assert connection.execute(READ).scalars().all() == ["mine"]
+
+
+def test_a_writer_that_comes_late_is_told_who_has_the_turn(
+    make_engine: EngineFactory, bodies: Callable[[], list[str]]
+) -> None:
+    first, late = make_engine(), make_engine(timeout=0)
+    caught: list[DatabaseLockedError] = []
+
+    def come_late() -> None:
+        with (
+            late.connect() as connection,
+            pytest.raises(DatabaseLockedError, match=r"waited .* for a turn") as error,
+        ):
+            connection.execute(WRITE)
+        caught.append(error.value)
+
+    with first.begin() as connection:
+        connection.execute(WRITE)
+        thread = threading.Thread(target=come_late)
+        thread.start()
+        thread.join()
+    [error] = caught
+    assert error.holder is not None
+    assert threading.current_thread().name in error.holder.thread
+    assert bodies() == ["mine"]
+
+
+def test_a_writer_without_the_gate_is_waited_for_until_it_has_finished(
+    make_engine: EngineFactory, onlooker: sqlite3.Connection, bodies: Callable[[], list[str]]
+) -> None:
+    raw = make_engine(busy_timeout=0).raw_connection()
+    tries: list[str] = []
+
+    def finish_before_the_second(statement: str) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            tries.append(statement)
+            if len(tries) == 2:
+                onlooker.execute("COMMIT")
+
+    onlooker.execute("BEGIN IMMEDIATE")
+    onlooker.execute("INSERT INTO notes (body) VALUES ('theirs')")
+    raw.driver_connection.set_trace_callback(finish_before_the_second)  # type: ignore[union-attr]
+    raw.cursor().execute("INSERT INTO notes (body) VALUES ('mine')")
+    raw.commit()
+    raw.close()
+    assert len(tries) == 2
+    assert bodies() == ["theirs", "mine"]
+
+
+@pytest.mark.parametrize(("warn_hold", "warned"), [(0, True), (3600, False)])
+def test_a_turn_that_was_held_for_long_is_logged_with_where_it_began(
+    make_engine: EngineFactory, caplog: pytest.LogCaptureFixture, warn_hold: int, *, warned: bool
+) -> None:
+    with make_engine(warn_hold=warn_hold).begin() as connection:
+        connection.execute(WRITE)
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert any("was held for" in text and __file__ in text for text in said) is warned
+
+
+def test_only_commits_of_what_was_written_are_counted(engine: Engine) -> None:
+    before = writes_committed()
+    with engine.connect() as connection:
+        connection.execute(READ).all()
+        connection.commit()
+        connection.execute(WRITE)
+        connection.rollback()
+        assert writes_committed() == before
+        connection.execute(WRITE)
+        connection.commit()
+        assert writes_committed() == before + 1

@@ -54,9 +54,7 @@ def test_it_runs_in_one_turn_which_ends_with_it(
     assert bodies() == ["first", "second"]
 
 
-def test_one_that_only_reads_takes_no_turn(
-    driver: HardenedConnection, looks: list[bool]
-) -> None:
+def test_one_that_only_reads_takes_no_turn(driver: HardenedConnection, looks: list[bool]) -> None:
     driver.cursor().executescript("SELECT look(); -- INSERT INTO notes\n VALUES (look());")
     assert looks == [False, False]
 

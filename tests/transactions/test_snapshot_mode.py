@@ -159,3 +159,16 @@ def test_a_query_about_the_connection_leaves_the_snapshot_as_it_is(
         onlooker.execute(THEIRS)
         assert connection.exec_driver_sql("PRAGMA table_info(notes)").all()
         assert connection.execute(READ).all() == []
+
+
+def test_a_connection_that_may_only_query_fails_as_it_does_without_hardlite(
+    engine: Engine, turn_taken: Callable[[], bool]
+) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.execute(READ).all()
+        with pytest.raises(OperationalError, match="readonly database") as caught:
+            connection.execute(WRITE)
+        assert not isinstance(caught.value, DatabaseLockedError)
+        assert not turn_taken()
+        connection.exec_driver_sql("PRAGMA query_only = OFF")

@@ -280,7 +280,9 @@ def test_a_wait_longer_than_allowed_warns_and_names_the_holder(
     waiter = threads.submit(gate.take, PATIENCE, warn_wait=0)
     warning = arrivals.meet()
 
-    assert warning.startswith("waiting for a turn on /data/app.db since 3.0 s; it is held by thread")
+    assert warning.startswith(
+        "waiting for a turn on /data/app.db since 3.0 s; it is held by thread"
+    )
     assert repr(threading.current_thread().name) in warning
     assert str(turn.site) in warning
     release_in_turn([turn], [waiter])

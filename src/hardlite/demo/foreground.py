@@ -29,8 +29,8 @@ __all__ = ["THREADS", "Served", "foreground"]
 THREADS: Final = 4
 """Writers in this process; one more is a process of its own."""
 
-_PAUSE: Final = 0.02
-"""Seconds between two units of work of a writer."""
+_PAUSE: Final = 0.1
+"""Seconds between two units of work of a writer: people, not machines."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -59,7 +59,7 @@ def foreground(engine: Engine) -> Iterator[Served]:
     url = engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "hardlite.demo.foreground", url, str(THREADS)]
     with (
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 - this interpreter and this module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         ) as process,
         ThreadPoolExecutor(THREADS) as threads,
@@ -107,10 +107,15 @@ def main() -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(1) as thread:
         writer = thread.submit(_serve, engine, int(desk), stop)
-        print("ready", flush=True)
+        _say("ready")
         sys.stdin.read()
         stop.set()
-    print(json.dumps(dataclasses.asdict(writer.result())))
+    _say(json.dumps(dataclasses.asdict(writer.result())))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

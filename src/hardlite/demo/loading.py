@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from sqlalchemy import Table, insert, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import sessionmaker
 
 from hardlite.batches import batched_unit_of_work
@@ -29,14 +29,14 @@ class Loaded:
         table: its name.
         kept: rows in the database.
         lost: the others, counted by why they are not there.
-        seconds: how long it took.
+        rate: rows in a second, up to the end or the error.
         longest: seconds of the longest transaction, in which nobody else could write.
     """
 
     table: str
     kept: int
     lost: Mapping[str, int]
-    seconds: float
+    rate: float
     longest: float
 
 
@@ -53,32 +53,32 @@ def load_in_batches(engine: Engine, table: Table, rows: Iterable[Row | UnfitRow]
         table=table.name,
         kept=report.committed,
         lost=_reasons(engine, table, report.rejections),
-        seconds=report.elapsed,
+        rate=(report.committed + report.rejected) / report.elapsed,
         longest=max((batch.hold for batch in report.batches), default=0.0),
     )
 
 
-def load_in_one_transaction(
-    engine: Engine, table: Table, rows: Iterable[Row | UnfitRow]
-) -> Loaded:
+def load_in_one_transaction(engine: Engine, table: Table, rows: Iterable[Row | UnfitRow]) -> Loaded:
     """Load ``rows`` as it is usually written: read, insert, and commit in the end."""
     started = system_clock.now()
-    read = 0
-    lost: dict[str, int] = {}
+    read = kept = 0
+    why = ""
     source = map(checked, rows)
     try:
         with sessionmaker(engine).begin() as session:
             while chunk := list(islice(source, _CHUNK)):
                 read += len(chunk)
                 session.execute(insert(table), chunk)
-    except SQLAlchemyError as error:
-        lost[f"rolled back: {getattr(error, 'orig', None) or error}"] = read
+        kept = read
+    except DBAPIError as error:
+        why = f"all rolled back: {_without_columns(str(error.orig))}"
     seconds = system_clock.now() - started
+    unread = sum(1 for _ in source)
     return Loaded(
         table=table.name,
-        kept=0 if lost else read,
-        lost=lost,
-        seconds=seconds,
+        kept=kept,
+        lost={why: read + unread} if why else {},
+        rate=read / seconds,
         longest=seconds,
     )
 
@@ -93,13 +93,16 @@ def _reasons(engine: Engine, table: Table, rejections: Sequence[Rejection]) -> M
     return collections.Counter(_reason(rejection, known) for rejection in rejections)
 
 
-def _reason(
-    rejection: Rejection, known: Mapping[str, tuple[str, frozenset[object]]]
-) -> str:
+def _reason(rejection: Rejection, known: Mapping[str, tuple[str, frozenset[object]]]) -> str:
     row = cast("Row", rejection.item)
     nowhere = [
         f"{name} is not in {parent}"
         for name, (parent, values) in known.items()
         if row[name] is not None and row[name] not in values
     ]
-    return " and ".join(sorted(nowhere)) or rejection.reason
+    return " and ".join(sorted(nowhere)) or _without_columns(rejection.reason.partition(": ")[2])
+
+
+def _without_columns(message: str) -> str:
+    """Shorten ``UNIQUE constraint failed: weather.origin, ...``."""
+    return message.partition(":")[0]

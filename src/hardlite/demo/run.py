@@ -1,86 +1,66 @@
-"""The story: the same rows, the same writers in the foreground, two kinds of engine."""
+"""The story: load, while others write; with hardlite, and then without."""
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
 from pathlib import Path
-from typing import Final, cast
 
-import sqlalchemy
-from sqlalchemy import Table, func, select
-from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session
+from rich.console import Console
+from rich.text import Text
 
-from hardlite.demo.data import data_directory, rows_of
-from hardlite.demo.foreground import THREADS, Served, foreground
-from hardlite.demo.loading import Loaded, load_in_batches, load_in_one_transaction
-from hardlite.demo.schema import Airline, Airport, Base, Desk, Flight, Plane, Weather
-from hardlite.engine import create_hardened_engine
-from hardlite.sources import Row, UnfitRow
+from hardlite.demo.data import data_directory
+from hardlite.demo.foreground import THREADS
+from hardlite.demo.loading import Loaded
+from hardlite.demo.sides import play_hardened, play_plain
+from hardlite.demo.telling import show_comparison, show_lost, table_line
+from hardlite.errors import ConfigurationError
 
-__all__ = ["Side", "play_hardened", "play_plain"]
-
-Load = Callable[[Engine, Table, Iterable[Row | UnfitRow]], Loaded]
-
-_ENTITIES: Final = (Airline, Airport, Plane, Weather, Flight)
-_DANGLING: Final = "SELECT count(DISTINCT rowid) FROM pragma_foreign_key_check('flights')"
+__all__ = ["run_demo"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """What one of the two ways came to.
-
-    Attributes:
-        loaded: each table in the order in which they were loaded.
-        served: what the writers in the foreground met with.
-        dangling: rows of flights that name a row which is not there.
-    """
-
-    loaded: Sequence[Loaded]
-    served: Served
-    dangling: int
-
-
-def play_hardened(database: Path, rows: int | None, told: Callable[[Loaded], None]) -> Side:
-    """Load everything through a hardened engine.
+def run_demo(database: Path | None, rows: int | None, console: Console) -> None:
+    """Play both sides and print what was measured.
 
     Args:
-        database: the file to make.
+        database: the file to make, beside which the plain one gets ``-plain`` into its name;
+            None makes a temporary directory.
         rows: flights to load; None loads all.
-        told: is given each table as soon as it is loaded.
+        console: where to print.
 
     Raises:
         MissingExtraError: the data is not installed.
+        ConfigurationError: a file is there already, or cannot be there.
     """
-    return _play(create_hardened_engine(_url(database)), load_in_batches, rows, told)
+    data = data_directory()
+    if database is None:
+        database = Path(tempfile.mkdtemp(prefix="hardlite-demo-")) / "flights.db"
+    beside = database.with_name(f"{database.stem}-plain{database.suffix}")
+    for file in (database, beside):
+        _require_new(file)
+
+    def say(text: str = "") -> None:
+        console.print(Text(text), soft_wrap=True)
+
+    def tell(loaded: Loaded) -> None:
+        console.print(table_line(loaded), soft_wrap=True)
+
+    say(
+        f"Loading real flights into SQLite, while {THREADS} threads and one more process write "
+        "to the same file."
+    )
+    say()
+    say("With hardlite: create_hardened_engine, batched_unit_of_work(..., on_error='isolate')")
+    say(f"  {database}")
+    hardened = play_hardened(database, data, rows, tell)
+    show_lost(hardened, console)
+    say()
+    say("Plain: create_engine, one transaction for each table")
+    say(f"  {beside}")
+    plain = play_plain(beside, data, rows, tell)
+    show_lost(plain, console)
+    show_comparison(hardened, plain, console)
 
 
-def play_plain(database: Path, rows: int | None, told: Callable[[Loaded], None]) -> Side:
-    """Load everything through a plain engine, with the defaults of SQLAlchemy and sqlite3.
-
-    Args and exceptions are those of `play_hardened`.
-    """
-    return _play(sqlalchemy.create_engine(_url(database)), load_in_one_transaction, rows, told)
-
-
-def _url(database: Path) -> sqlalchemy.URL:
-    return sqlalchemy.URL.create("sqlite", database=str(database))
-
-
-def _play(engine: Engine, load: Load, rows: int | None, told: Callable[[Loaded], None]) -> Side:
-    directory = data_directory()
-    loaded = []
-    try:
-        Base.metadata.create_all(engine)
-        with Session(engine) as session, session.begin():
-            session.add_all(Desk(id=number, served=0) for number in range(THREADS + 1))
-        with foreground(engine) as served:
-            for entity in _ENTITIES:
-                table = cast("Table", entity.__table__)
-                with rows_of(table, directory, rows if entity is Flight else None) as source:
-                    loaded.append(load(engine, table, source))
-                told(loaded[-1])
-        with engine.connect() as connection:
-            dangling = connection.exec_driver_sql(_DANGLING).scalar_one()
-    finally:
-        engine.dispose()
-    return Side(loaded=loaded, served=served, dangling=dangling)
+def _require_new(file: Path) -> None:
+    if file.exists():
+        raise ConfigurationError(f"{file} is there already", "Name a file that is not.")
+    if not file.parent.is_dir():
+        raise ConfigurationError(f"There is no directory {file.parent}", "Make it first.")

@@ -1,5 +1,6 @@
 """What can be wrong with a source: all of it, or one of its rows."""
 
+import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def explained(title: str) -> Iterator[None]:
         raise SourceError(f"There is no file {title}", "Check the path.") from error
     except IsADirectoryError as error:
         raise SourceError(f"{title} is a directory", "Name a file in it.") from error
-    except (EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise SourceError(
             f"{title} is damaged or cut off: {error}", "Pack or fetch the file again."
         ) from error

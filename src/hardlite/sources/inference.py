@@ -25,11 +25,18 @@ def declare_table(name: str, source: Source, nulls: frozenset[str]) -> Table:
     blocks = source.sample(SAMPLE_ROWS)
     if source.text_only:
         nulls = nulls | {""}
-    columns = []
-    for column in source.columns:
-        values = [value for block in blocks for value in block.columns.get(column, ())]
-        columns.append(Column(column, _type_of(values, nulls)))
-    return Table(name, MetaData(), *columns)
+    columns: dict[str, Column[Any]] = {}
+    for spelled in source.columns:
+        folded = spelled.casefold()
+        values = [
+            value
+            for block in blocks
+            for key, found in block.columns.items()
+            if key.casefold() == folded
+            for value in found
+        ]
+        columns.setdefault(folded, Column(spelled, _type_of(values, nulls)))
+    return Table(name, MetaData(), *columns.values())
 
 
 def _type_of(values: Sequence[object], nulls: frozenset[str]) -> types.TypeEngine[Any]:

@@ -85,7 +85,7 @@ class JsonLinesReader:
             where = f"at character {error.colno}"
             unfit = UnfitRow(line=self._line, reason=f"not JSON: {error.msg}", detail=where)
         except ValueError as error:
-            unfit = UnfitRow(line=self._line, reason=f"not JSON: {error}")
+            unfit = UnfitRow(line=self._line, reason=f"not JSON: {_in_short(error)}")
         else:
             if isinstance(found, dict):
                 parsed.objects.append(found)
@@ -97,6 +97,11 @@ class JsonLinesReader:
 
 def _keys(parsed: _Parsed) -> tuple[str, ...]:
     return tuple(dict.fromkeys(itertools.chain.from_iterable(parsed.objects)))
+
+
+def _in_short(error: ValueError) -> str:
+    """Leave out what Python advises its programmers about very long numbers."""
+    return str(error).partition(":")[0]
 
 
 def _columnar(parsed: _Parsed) -> Block:

@@ -56,7 +56,7 @@ class _Conversion:
 
     def __init__(self, target: Target, source: Source, nulls: frozenset[str]) -> None:
         self._target = target
-        self._required = [column.name for column in target.table.columns if is_required(column)]
+        self._required = [column.key for column in target.table.columns if is_required(column)]
         self._converters = {
             column.key: ColumnConverter(
                 column,
@@ -70,39 +70,48 @@ class _Conversion:
 
     def items(self, block: Block) -> Sequence[Row | UnfitRow]:
         """Return the rows of a block in their order, then those that its reader left out."""
-        unfit: dict[int, UnfitRow] = {}
+        misfits: dict[int, Misfit] = {}
         converted: dict[str, Sequence[object]] = {}
-        for name, found in self._columns(block):
-            column = self._target.column(name)
-            if column is None:
-                misfits = _unknown(name, found)
-            else:
-                converted[column.key], misfits = self._converters[column.key].convert(found)
-            for index, (reason, detail) in misfits.items():
-                misfit = UnfitRow(line=block.lines[index], reason=reason, detail=detail)
-                unfit.setdefault(index, misfit)
+        for key, values in self._columns(block, misfits).items():
+            converted[key], wrong = self._converters[key].convert(values)
+            misfits = wrong | misfits
         columns = tuple(converted.values())
-        values = zip(*columns, strict=True) if columns else repeat((), len(block.lines))
+        fields = zip(*columns, strict=True) if columns else repeat((), len(block.lines))
         # Nested maps: no Python code runs for a row or a field.
-        rows = list(map(Row, map(zip, repeat(tuple(converted)), values)))
+        rows = list(map(Row, map(zip, repeat(tuple(converted)), fields)))
         for row, line in zip(rows, block.lines, strict=True):
             row.line = line
         items: list[Row | UnfitRow] = list(map(_dense, rows) if block.sparse else rows)
-        for index, misfit in unfit.items():
-            items[index] = misfit
+        for index, (reason, detail) in misfits.items():
+            items[index] = UnfitRow(line=block.lines[index], reason=reason, detail=detail)
         items += block.unfit
         return items
 
-    def _columns(self, block: Block) -> Iterator[tuple[str, Sequence[object]]]:
-        yield from block.columns.items()
-        given = {name.casefold() for name in block.columns}
+    def _columns(self, block: Block, misfits: dict[int, Misfit]) -> dict[str, Sequence[object]]:
+        """Return the values of each column of the table that the block or the table calls for."""
+        columns: dict[str, Sequence[object]] = {}
+        for name, values in block.columns.items():
+            column = self._target.column(name)
+            if column is None:
+                unknown = (f"the table has no column {name}", "")
+                misfits.update(dict.fromkeys(_given(values), unknown))
+            elif column.key in columns:
+                # JSON may spell a key once this way and once that way.
+                before = columns[column.key]
+                twice = (f"column {column.name} is named twice", "")
+                misfits.update(dict.fromkeys(_given(values) & _given(before), twice))
+                pairs = zip(before, values, strict=True)
+                columns[column.key] = [new if old is ABSENT else old for old, new in pairs]
+            else:
+                columns[column.key] = values
         nothing = (ABSENT,) * len(block.lines)
-        yield from ((name, nothing) for name in self._required if name.casefold() not in given)
+        for key in self._required:
+            columns.setdefault(key, nothing)
+        return columns
 
 
-def _unknown(name: str, values: Sequence[object]) -> dict[int, Misfit]:
-    reason = f"the table has no column {name}"
-    return {index: (reason, "") for index, value in enumerate(values) if value is not ABSENT}
+def _given(values: Sequence[object]) -> set[int]:
+    return {index for index, value in enumerate(values) if value is not ABSENT}
 
 
 def _dense(row: Row) -> Row | UnfitRow:

@@ -1,0 +1,148 @@
+"""Rows that fit a table, and rows that do not."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, Table
+
+from hardlite import batched_unit_of_work
+from hardlite.sources import (
+    Row,
+    UnfitRow,
+    UnfitRowError,
+    checked,
+    match,
+    open_source,
+    rows_for,
+)
+
+Write = Callable[[str, str | bytes], str]
+Read = Callable[..., list[object]]
+MakeTable = Callable[[str], Table]
+
+TYPES = (
+    "id INTEGER PRIMARY KEY, n INTEGER, r REAL, b BOOLEAN, d DATE, m DATETIME, j JSON, "
+    "t TEXT, need TEXT NOT NULL, whole INTEGER NOT NULL"
+)
+
+
+def test_fields_become_values_of_their_columns(
+    write: Write, make_table: MakeTable, read: Read
+) -> None:
+    path = write(
+        "t.csv",
+        "n,r,b,d,m,j,t,need,whole\n"
+        '1,2.5,yes,2013-01-01,2013-01-01T10:00:00Z,"[1]",x,y,5\n'
+        ",,,,,,,,6\n",
+    )
+
+    assert read(path, make_table(TYPES)) == [
+        {
+            "n": 1,
+            "r": 2.5,
+            "b": True,
+            "d": dt.date(2013, 1, 1),
+            "m": dt.datetime.fromisoformat("2013-01-01 10:00"),
+            "j": [1],
+            "t": "x",
+            "need": "y",
+            "whole": 5,
+        },
+        dict.fromkeys(("n", "r", "b", "d", "m", "j", "t")) | {"need": "", "whole": 6},
+    ]
+
+
+def test_a_value_that_does_not_fit_names_line_column_type_and_value(
+    write: Write, make_table: MakeTable, read: Read
+) -> None:
+    path = write(
+        "t.csv",
+        "n,need,whole\none,x,1\n2,x,\n3,x,3\nfour,x,4.5\n" + f"{'9' * 99},x,6\n",
+    )
+
+    rows = read(path, make_table(TYPES))
+
+    assert list(map(str, rows)) == [
+        "line 2: column n (INTEGER) cannot hold the value 'one'",
+        "line 3: column whole takes no NULL",
+        "{'n': 3, 'need': 'x', 'whole': 3}",
+        "line 5: column n (INTEGER) cannot hold the value 'four'",
+        f"line 6: column n (INTEGER) cannot hold the value '{'9' * 59}...",
+    ]
+
+
+def test_other_texts_may_stand_for_no_value(
+    write: Write, make_table: MakeTable, read: Read
+) -> None:
+    table = make_table("n INTEGER, t TEXT, need TEXT NOT NULL")
+    path = write("t.csv", "n,t,need\nNA,NA,x\n1,,\n1,y,NA\n")
+
+    assert list(map(str, read(path, table, nulls=["NA"]))) == [
+        "{'n': None, 't': None, 'need': 'x'}",
+        "{'n': 1, 't': None, 'need': ''}",
+        "line 4: column need takes no NULL",
+    ]
+
+
+def test_a_number_for_itself_may_be_left_open_but_another_key_may_not(
+    write: Write, make_table: MakeTable, read: Read, engine: Engine
+) -> None:
+    counted = make_table("id INTEGER PRIMARY KEY, t TEXT")
+
+    assert read(write("a.csv", "id,t\n,x\n"), counted) == [{"id": None, "t": "x"}]
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE t")
+    named = make_table("code TEXT PRIMARY KEY, t TEXT")
+
+    assert list(map(str, read(write("b.csv", "code,t\n,x\nA,y\n"), named))) == [
+        "{'code': '', 't': 'x'}",
+        "{'code': 'A', 't': 'y'}",
+    ]
+
+
+def test_more_values_than_are_remembered_are_converted_all_the_same(
+    write: Write, make_table: MakeTable, read: Read
+) -> None:
+    table = make_table("n INTEGER")
+    path = write("t.csv", "n\n" + "\n".join(map(str, range(12_000))))
+
+    assert read(path, table) == [{"n": number} for number in range(12_000)]
+
+
+def test_no_json_value_is_null_in_the_database(
+    write: Write, make_table: MakeTable, engine: Engine
+) -> None:
+    table = make_table("id INTEGER, j JSON")
+
+    with open_source(write("t.csv", 'id,j\n1,\n2,"[1]"\n')) as source:
+        rows = rows_for(match(source, table), source, frozenset())
+        assert batched_unit_of_work(engine, rows, table, prepare=checked).ok
+
+    with engine.connect() as connection:
+        stored = connection.exec_driver_sql("SELECT j FROM t ORDER BY id").all()
+    assert stored == [(None,), ("[1]",)]
+
+
+def test_a_row_that_does_not_fit_is_rejected_by_the_import_alone(
+    write: Write, make_table: MakeTable, engine: Engine
+) -> None:
+    table = make_table("n INTEGER NOT NULL")
+
+    with open_source(write("t.csv", "n\n1\nx\n3\n")) as source:
+        rows = rows_for(match(source, table), source, frozenset())
+        report = batched_unit_of_work(engine, rows, table, prepare=checked)
+
+    assert report.committed == 2
+    assert [rejection.reason for rejection in report.rejections] == [
+        "UnfitRowError: line 3: column n (INTEGER) cannot hold the value 'x'"
+    ]
+
+
+def test_what_is_checked_is_a_row_or_an_error() -> None:
+    row = Row(n=1)
+
+    assert checked(row) is row
+    with pytest.raises(UnfitRowError, match="line 3: too short"):
+        checked(UnfitRow(line=3, reason="too short"))
