@@ -180,6 +180,8 @@ class BatchWriter:
             times = Written(wait=granted - asked, hold=ended - granted)
         if isinstance(cause, UsageError):
             raise cause
+        if cause is not None and granted is None:
+            return dataclasses.replace(times, failure=cause)
         if cause is not None:
             return self._explain(items, cause, times)
         kept = len(items) - len(faults) - skipped

@@ -92,7 +92,9 @@ class HardenedConnection(TransactionOwner):
 
     def cursor(self, factory: type[sqlite3.Cursor] = HardenedCursor) -> Any:  # type: ignore[override]
         """Return a cursor that asks this connection before each statement."""
-        return super().cursor(cursor_class(factory))
+        if factory is not HardenedCursor:
+            factory = cursor_class(factory)
+        return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Run one statement on a new cursor."""

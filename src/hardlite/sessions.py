@@ -52,7 +52,6 @@ class HardenedSessionmaker(sessionmaker[Session]):
         self.engine = engine
         self.profile: Profile = profile
         self._reader_engine = engine.execution_options(hardlite_transaction=READER)
-        self._writer_engine = engine.execution_options(hardlite_transaction="immediate")
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[Session]:
@@ -93,7 +92,8 @@ class HardenedSessionmaker(sessionmaker[Session]):
                 f"A writer cannot wait {timeout!r} seconds for its turn",
                 "timeout= takes a number of seconds, 0 or more.",
             )
-        with self(bind=self._writer_engine, expire_on_commit=False) as session, session.begin():
+        # Begun before the first statement, so no engine option is needed that says when.
+        with self(bind=self.engine, expire_on_commit=False) as session, session.begin():
             _begin_writing(session.connection(), timeout)
             yield session
 

@@ -15,7 +15,7 @@ from hardlite.gate import Gate, Turn, TurnTimeoutError
 from hardlite.profile import Profile, TransactionMode
 from hardlite.statements import Kind, kinds_of_script
 from hardlite.table_rebuild import restore_foreign_keys, suspend_foreign_keys
-from hardlite.transactions import Plan, State, plan_for, writes
+from hardlite.transactions import Plan, known_plan, writes
 from hardlite.write_lock import take_write_lock
 
 __all__ = ["TransactionOwner", "writes_committed"]
@@ -120,7 +120,16 @@ class TransactionOwner(sqlite3.Connection):
         self.require_own_process()
         if kind is _READ and self.in_transaction:
             return False
-        plan = plan_for(kind, self._state())
+        plan = known_plan(
+            kind,
+            self.mode,
+            self._declared is not None,
+            self._reader,
+            self._writable,
+            self.in_transaction,
+            self._snapshot,
+            self._writing,
+        )
         if plan.refuse:
             raise _refusal()
         if plan.end_snapshot:
@@ -181,17 +190,6 @@ class TransactionOwner(sqlite3.Connection):
         return sqlite3.Cursor(self).execute(sql)
 
     # How it is done
-
-    def _state(self) -> State:
-        return State(
-            mode=self.mode,
-            managed=self._declared is not None,
-            reader=self._reader,
-            writable=self._writable,
-            in_transaction=self.in_transaction,
-            snapshot=self._snapshot,
-            writing=self._writing,
-        )
 
     def _take(self, plan: Plan) -> None:
         started = system_clock.now()

@@ -75,6 +75,8 @@ def work_in_processes(urls: list[str]) -> list[tuple[Worked, ...]]:
     return list(zip(*(results.get() for _ in processes), strict=True))
 
 
+# Four processes import Optuna, each for seconds on a busy machine.
+@pytest.mark.timeout(300)
 def test_processes_on_one_study_lose_nothing_that_a_plain_url_wins(
     url: str, plain_url: str
 ) -> None:

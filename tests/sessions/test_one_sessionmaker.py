@@ -99,7 +99,7 @@ def test_an_engine_with_options_of_its_own_has_a_sessionmaker_of_its_own(engine:
     assert get_sessionmaker(engine).kw["bind"] is engine
 
 
-def test_an_engine_goes_with_its_sessionmaker(make_engine: EngineFactory, tmp_path: Path) -> None:
+def test_an_engine_goes_with_its_sessionmaker(tmp_path: Path) -> None:
     engine = create_hardened_engine(f"sqlite:///{tmp_path / 'app.db'}")
     with get_sessionmaker(engine).reader() as session:
         session.execute(text("SELECT 1"))

@@ -42,6 +42,7 @@ def values(path: str) -> list[tuple[object, ...]]:
         ("people.csv", zipped("people.csv")),
         ("people.csv", zipped("people.csv", compression=zipfile.ZIP_STORED)),
     ],
+    ids=["plain", "gz", "zip", "zip with more", "gz inside", "zip inside", "stored"],
 )
 def test_a_file_is_unpacked_by_its_suffix_or_its_first_bytes(
     write: Write, name: str, content: bytes
@@ -122,6 +123,20 @@ def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
         ("utf16.csv", CSV.encode("utf-16"), "utf16.csv is UTF-16 text"),
         ("photo.csv", b"GIF89a\0\0\0", "photo.csv is not text: its line 1 holds zero bytes"),
         ("latin.csv", "größe\n".encode("latin-1"), "byte 0xf6 at position 3 of line 1"),
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "empty gz",
+        "no zip",
+        "no gz",
+        "cut off",
+        "two members",
+        "no member",
+        "bzip2",
+        "utf-16",
+        "binary",
+        "latin-1",
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(

@@ -27,7 +27,7 @@ FAILING = [
 
 
 @pytest.fixture
-def driver(engine: Engine, onlooker: sqlite3.Connection) -> Iterator[HardenedConnection]:
+def driver(engine: Engine, notes: sqlite3.Connection) -> Iterator[HardenedConnection]:
     notes.execute("INSERT INTO notes (id, body) VALUES (1, 'there')")
     raw = engine.raw_connection()
     driver = raw.driver_connection

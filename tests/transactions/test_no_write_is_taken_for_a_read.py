@@ -50,12 +50,12 @@ NAMES = st.sampled_from(
 NUMBERS = st.sampled_from(["1", "-2", "'3'", "x'04'", "NULL", ":n", "')'"])
 QUOTED = st.sampled_from(["{}", '"{}"', "[{}]", "`{}`", "'{}'"])
 PRAGMAS = st.sampled_from(
-    """
-    user_version application_id schema_version default_cache_size cache_size foreign_keys
-    table_info journal_mode optimize incremental_vacuum wal_checkpoint page_count integrity_check
-    foreign_key_check secure_delete synchronous analysis_limit max_page_count index_list
-    database_list
-    """.split()
+    [
+        *("user_version", "application_id", "schema_version", "default_cache_size", "cache_size"),
+        *("foreign_keys", "table_info", "journal_mode", "optimize", "incremental_vacuum"),
+        *("wal_checkpoint", "page_count", "integrity_check", "foreign_key_check", "secure_delete"),
+        *("synchronous", "analysis_limit", "max_page_count", "index_list", "database_list"),
+    ]
 )
 GAPS = st.sampled_from(
     [

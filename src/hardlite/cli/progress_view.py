@@ -66,7 +66,7 @@ def _bar(source: Source, console: Console, clock: Clock) -> Iterator[Callable[[B
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(source.title, total=source.size, told=count.told())
+        task = progress.add_task(source.name, total=source.size, told=count.told())
 
         def show(batch: BatchResult) -> None:
             count.add(batch)
@@ -90,7 +90,7 @@ class _Lines:
         if now >= self._next:
             self._next = now + _SECONDS_BETWEEN_LINES
             self._console.print(
-                Text(f"{self._source.title}: {self._count.told()}{self._left(now)}"), soft_wrap=True
+                Text(f"{self._source.name}: {self._count.told()}{self._left(now)}"), soft_wrap=True
             )
 
     def _left(self, now: float) -> str:

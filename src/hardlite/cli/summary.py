@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Final, cast
 
 from rich import box
@@ -37,8 +38,7 @@ class Imported:
 def show_summary(imports: Sequence[Imported], console: Console) -> None:
     """Print what was committed, what was rejected and why."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("source", "table"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("source", overflow="fold")
     for heading in (
         "committed",
         "rejected",
@@ -50,7 +50,7 @@ def show_summary(imports: Sequence[Imported], console: Console) -> None:
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in imports:
-        table.add_row(Text(each.source), Text(each.table), *_figures(each))
+        table.add_row(Text(PurePath(each.source).name), *_figures(each))
     console.print(table)
     _show_rejections(imports, console)
 
@@ -102,7 +102,7 @@ def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
     alike: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
     for each in imports:
         for rejection in each.report.rejections:
-            alike[each.source, _reason(rejection)].append(_line(rejection))
+            alike[PurePath(each.source).name, _reason(rejection)].append(_line(rejection))
     if not alike:
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))

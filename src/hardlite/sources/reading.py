@@ -24,11 +24,13 @@ class Source:
 
     Attributes:
         title: what messages call it: the path, or ``standard input``.
+        name: the last part of the path, where there is little room.
         size: bytes on the disk; ``None`` where nobody knows.
     """
 
     def __init__(self, opened: ByteSource, reader: Reader, *, block_rows: int) -> None:
         self.title = opened.title
+        self.name = PurePath(opened.title).name
         self.size = opened.size
         self._opened = opened
         self._reader = reader
