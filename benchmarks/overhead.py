@@ -2,8 +2,10 @@
 
     python benchmarks/overhead.py --pairs 200
 
-Two engines on two new files of the same directory do the same piece of work in turns, a block of
-calls each; each pair of blocks gives one ratio. See docs/explanation/benchmarks.md.
+Two engines, each in a process of its own and on a new file of its own, do the same piece of work
+in turns, a block of calls each; each pair of blocks gives one ratio. In one process they would
+also be compared by how well the interpreter's caches fit the classes of the one or the other.
+See docs/explanation/benchmarks.md.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import dataclasses
 import functools
 import gc
 import itertools
+import multiprocessing
 import platform
 import sqlite3
 import statistics
@@ -18,8 +21,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy
 from sqlalchemy import Engine, create_engine, event, insert, select
@@ -132,13 +136,65 @@ def main() -> None:
         "quartile), and the fastest block of the one / the fastest of the other. 1.05 is the goal."
     )
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        hardened = _hardened(Path(directory, "hardened.db"))
-        same = _plain(Path(directory, "same.db"), _settings_of(hardened.engine))
-        default = _plain(Path(directory, "default.db"), {})
-        _compare("create_engine() with the same pragmas, set by a listener", hardened, same, options)
-        _compare("create_engine() as it is: rollback journal, FULL", hardened, default, options)
-        for side in (hardened, same, default):
-            side.engine.dispose()
+        settings = _settings_of_a_hardened_engine(Path(directory, "asked.db"))
+        with Worker(Path(directory, "hardened.db"), None) as ours:
+            with Worker(Path(directory, "same.db"), settings) as theirs:
+                title = "create_engine() with the same pragmas, set by a listener"
+                _compare(title, ours, theirs, options)
+            with Worker(Path(directory, "default.db"), {}) as theirs:
+                title = "create_engine() as it is: rollback journal, synchronous FULL"
+                _compare(title, ours, theirs, options)
+
+
+class Worker:
+    """A process with one engine, which does blocks of calls when it is told to.
+
+    Args:
+        path: its database file.
+        settings: the pragmas of a plain engine; None for a hardened one.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, object] | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, path, settings), daemon=True)
+        self._process.start()
+        there.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.send(None)
+        self._process.join()
+        self._pipe.close()
+
+    def begin(self, unit: str, seconds: float) -> int:
+        """Make ready for a unit; say how many calls of it fill ``seconds``."""
+        self._pipe.send((unit, seconds))
+        calls: int = self._pipe.recv()
+        return calls
+
+    def timed(self, calls: int) -> Seconds:
+        """Do a block of calls."""
+        self._pipe.send(calls)
+        seconds: Seconds = self._pipe.recv()
+        return seconds
+
+    def end(self) -> None:
+        """End the unit."""
+        self._pipe.send(0)
+
+
+def _serve(pipe: Pipe, path: Path, settings: dict[str, object] | None) -> None:
+    side = _hardened(path) if settings is None else _plain(path, settings)
+    while order := pipe.recv():
+        name, seconds = order
+        with UNITS[name](side) as call:
+            pipe.send(_calls_in(seconds, call))
+            while calls := pipe.recv():
+                pipe.send(_timed(call, calls))
+    side.engine.dispose()
 
 
 def _hardened(path: Path) -> Side:
@@ -159,9 +215,12 @@ def _configure(connection: Any, _: object, settings: dict[str, object]) -> None:
         connection.execute(f"PRAGMA {name} = {value}")
 
 
-def _settings_of(engine: Engine) -> dict[str, object]:
+def _settings_of_a_hardened_engine(path: Path) -> dict[str, object]:
+    engine = create_hardened_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _SAME}
+        asked = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _SAME}
+    engine.dispose()
+    return asked
 
 
 def _fill(engine: Engine) -> None:
@@ -171,14 +230,40 @@ def _fill(engine: Engine) -> None:
         connection.execute(insert(Note), [note] * _ROWS)
 
 
-def _compare(title: str, hardened: Side, other: Side, options: argparse.Namespace) -> None:
+def _calls_in(seconds: float, call: Call) -> int:
+    """Warm up, and find how many calls fill a block."""
+    for _ in range(20):
+        call()
+    wall, _ = _timed(call, 50)
+    return max(1, round(seconds / (wall / 50)))
+
+
+def _timed(call: Call, calls: int) -> Seconds:
+    gc.collect()
+    gc.freeze()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(calls):
+        call()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _compare(title: str, ours: Worker, theirs: Worker, options: argparse.Namespace) -> None:
     print(f"\nbeside {title}")
     print(f"{'':33}{'other':>7}{'hardened':>10}  {'wall':^23}  {'CPU':^23}  fastest wall, CPU")
-    for name, unit in UNITS.items():
-        with unit(hardened) as ours, unit(other) as theirs:
-            calls = _calls_in(options.block, ours)
-            times = [_pair(ours, theirs, calls, first=i % 2 == 0) for i in range(options.pairs)]
-        _print_line(name, calls, times)
+    for unit in UNITS:
+        calls = min(ours.begin(unit, options.block), theirs.begin(unit, options.block))
+        times = [_pair(ours, theirs, calls, first=i % 2 == 0) for i in range(options.pairs)]
+        ours.end()
+        theirs.end()
+        _print_line(unit, calls, times)
+
+
+def _pair(ours: Worker, theirs: Worker, calls: int, *, first: bool) -> Pair:
+    """Time a block of each, in either order: neither always meets the other's leftovers."""
+    if first:
+        return ours.timed(calls), theirs.timed(calls)
+    late = theirs.timed(calls)
+    return ours.timed(calls), late
 
 
 def _print_line(name: str, calls: int, times: list[Pair]) -> None:
@@ -195,31 +280,6 @@ def _print_line(name: str, calls: int, times: list[Pair]) -> None:
         f"  {best_wall:12.3f}{best_cpu:7.3f}",
         flush=True,
     )
-
-
-def _calls_in(seconds: float, call: Call) -> int:
-    """Warm up, and find how many calls fill a block."""
-    for _ in range(20):
-        call()
-    wall, _ = _timed(call, 50)
-    return max(1, round(seconds / (wall / 50)))
-
-
-def _pair(ours: Call, theirs: Call, calls: int, *, first: bool) -> Pair:
-    """Time a block of each, in either order: neither always meets the other's leftovers."""
-    if first:
-        return _timed(ours, calls), _timed(theirs, calls)
-    late = _timed(theirs, calls)
-    return _timed(ours, calls), late
-
-
-def _timed(call: Call, calls: int) -> Seconds:
-    gc.collect()
-    gc.freeze()
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(calls):
-        call()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _spread(ratios: list[float]) -> str:

@@ -269,8 +269,9 @@ def _what_ended_it(error: Exception, handled: BaseException | None) -> Exception
         error: the last of them.
         handled: what was being handled when the transaction began, which is no part of it.
     """
-    first, link = error, error.__context__
-    while link not in {None, handled} and not isinstance(error, UsageError):
+    first: Exception = error
+    link = None if isinstance(error, UsageError) else error.__context__
+    while link is not None and link is not handled:
         if isinstance(link, DBAPIError):
             first = link
         link = link.__context__

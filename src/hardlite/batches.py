@@ -52,8 +52,8 @@ def batched_unit_of_work(
         items: any iterable, also one that never fits in memory.
         work: a `Table`, a mapped class or an `Insert`: the items are mappings of column names
             to values and go straight to the driver; a key that names no column rejects its row.
-            Or a function ``work(session, item)`` that
-            adds one item, children included; it must not commit.
+            Or a function ``work(session, item)`` that adds one item, children included; it must
+            not commit.
         prepare: ``prepare(item)`` runs before the batch's turn and returns what ``work`` gets:
             the place for parsing, files and network. An item it raises for is rejected alone.
         batch_size: items in a transaction.

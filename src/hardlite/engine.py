@@ -15,14 +15,14 @@ from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Dialect
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, QueuePool
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
-from hardlite.fair_pool import FairQueuePool
+from hardlite.fair_pool import close_idle
 from hardlite.gate_registry import call_before_fork, gate_for
 from hardlite.locked import translate
 from hardlite.pragmas import Place, apply_pragmas
@@ -233,8 +233,8 @@ def _close_idle_connections() -> None:
     """
     for engine in list(_on_a_file):
         pool = engine.pool
-        if isinstance(pool, FairQueuePool):
-            pool.close_idle()
+        if isinstance(pool, QueuePool) and not isinstance(pool, AsyncAdaptedQueuePool):
+            close_idle(pool)
             if pool.checkedout():
                 _log.warning(
                     "forking while %d connections to %r are in use: the child cannot use that "

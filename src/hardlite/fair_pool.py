@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty, Queue, QueueCommon
 
-__all__ = ["FairQueuePool"]
+__all__ = ["FairQueuePool", "close_idle"]
 
 T = TypeVar("T", bound=Any)
 
@@ -94,12 +94,16 @@ class FairQueuePool(QueuePool):
 
     _queue_class: type[QueueCommon[ConnectionPoolEntry]] = FairQueue
 
-    def close_idle(self) -> None:
-        """Close the connections that nobody uses; those in use stay a part of the pool."""
-        while True:
-            try:
-                entry = self._pool.get(block=False)
-            except Empty:
-                return
-            entry.close()
-            self._dec_overflow()
+
+def close_idle(pool: QueuePool) -> None:
+    """Close the connections of ``pool`` that nobody uses; those in use stay a part of it.
+
+    `sqlalchemy.pool.QueuePool.dispose` would forget how many those are.
+    """
+    while True:
+        try:
+            entry = pool._pool.get(block=False)  # noqa: SLF001 - there is no public way in
+        except Empty:
+            return
+        entry.close()
+        pool._dec_overflow()  # noqa: SLF001

@@ -167,8 +167,8 @@ def _directly(statement: Insert, keys: _Keys, columns: _Keys, dialect: Dialect) 
     """Compile ``statement`` for the driver, or say None where SQLAlchemy is needed for each row."""
     compiled = _compile(statement, columns, dialect)
     order = compiled.positiontup or []
-    computed = compiled.insert_prefetch or compiled.effective_returning
-    if not order or computed or sorted(order) != sorted(columns):
+    # A default that Python computes is one more parameter than there are columns.
+    if not order or compiled.effective_returning or sorted(order) != sorted(columns):
         return None
     processors = [
         (index, process)

@@ -1,5 +1,6 @@
 """Connections that hardlite did not open itself, and pools that treat connections in ways of their own."""
 
+import inspect
 import sqlite3
 import types
 from collections.abc import Callable
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import NullPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
-from hardlite import ConfigurationError, get_sessionmaker
+from hardlite import ConfigurationError, create_hardened_engine, get_sessionmaker
 from hardlite.connection import HardenedConnection
 from hardlite.execution_options import hardened
 from tests.fixtures.databases import EngineFactory
@@ -190,16 +192,25 @@ def test_a_pool_that_commits_on_return_keeps_what_was_left(make_engine: EngineFa
     assert write_and_count(engine) == 2
 
 
-def test_skipping_the_rollback_is_refused_where_hardlite_makes_the_engine() -> None:
-    from hardlite import create_hardened_engine
+needs_the_argument = pytest.mark.skipif(
+    "skip_autocommit_rollback" not in inspect.signature(DefaultDialect).parameters,
+    reason="this SQLAlchemy has no skip_autocommit_rollback",
+)
 
+
+def test_skipping_the_rollback_is_refused_where_hardlite_makes_the_engine() -> None:
     with pytest.raises(ConfigurationError, match="skip_autocommit_rollback") as caught:
         create_hardened_engine("sqlite://", skip_autocommit_rollback=True)
 
     assert "Leave it out" in caught.value.hint
-    create_hardened_engine("sqlite://", skip_autocommit_rollback=False)
 
 
+@needs_the_argument
+def test_not_skipping_the_rollback_may_be_said(make_engine: EngineFactory) -> None:
+    assert write_and_count(make_engine(skip_autocommit_rollback=False)) == 1
+
+
+@needs_the_argument
 def test_skipping_the_rollback_does_no_harm_where_only_the_url_was_changed(db_path: Path) -> None:
     engine = create_engine(
         f"sqlite:///{db_path}?plugin=hardlite&hardlite_timeout=0",
@@ -217,8 +228,6 @@ def test_skipping_the_rollback_does_no_harm_where_only_the_url_was_changed(db_pa
 
 @pytest.mark.parametrize("autocommit", [True, False, sqlite3.SQLITE_OK - 1])
 def test_the_drivers_own_autocommit_is_refused(autocommit: object) -> None:
-    from hardlite import create_hardened_engine
-
     with pytest.raises(ConfigurationError, match="'autocommit'") as caught:
         create_hardened_engine("sqlite://", connect_args={"autocommit": autocommit})
 
@@ -226,15 +235,11 @@ def test_the_drivers_own_autocommit_is_refused(autocommit: object) -> None:
 
 
 def test_another_connection_class_is_refused() -> None:
-    from hardlite import create_hardened_engine
-
     with pytest.raises(ConfigurationError, match="'factory'"):
         create_hardened_engine("sqlite://", connect_args={"factory": sqlite3.Connection})
 
 
 def test_a_module_with_connections_of_its_own_is_refused() -> None:
-    from hardlite import create_hardened_engine
-
     driver = types.ModuleType("otherdriver")
     driver.Connection = type("Connection", (), {"__module__": "otherdriver"})  # type: ignore[attr-defined]
 

@@ -45,6 +45,14 @@ PLAIN = Table(
 )
 
 
+SERVED = Table(
+    "served",
+    Base.metadata,
+    Column("id", String, primary_key=True, server_default=text("(hex(randomblob(8)))")),
+    Column("email", String, unique=True),
+)
+
+
 class Tag(Base):
     __tablename__ = "tags"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -100,6 +108,18 @@ def test_ignore_skips_what_is_there_and_counts_it(engine: Engine, work: Work) ->
     assert report.batches[0].outcome == "committed"
     table = "plain" if work is PLAIN else "users"
     assert rows_of(engine, table) == [(1, "one@x", "Rome"), (2, "two@x", "Bonn")]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_what_is_skipped_is_counted_also_where_the_database_makes_the_key(
+    engine: Engine, batch_size: int
+) -> None:
+    """SQLAlchemy asks for such a key with RETURNING, and then rows are not counted."""
+    rows = [{"email": address} for address in ("a", "b", "a")]
+
+    report = batched_unit_of_work(engine, rows, SERVED, conflict="ignore", batch_size=batch_size)
+
+    assert (report.committed, report.skipped) == (2, 1)
 
 
 @pytest.mark.parametrize("work", [PLAIN, USERS, User])

@@ -297,9 +297,9 @@ def test_a_composite_attribute_fills_its_columns(engine: Engine) -> None:
 def test_an_insert_statement_means_what_it_says(
     engine: Engine, statement: Insert, row: dict[str, object], expected: tuple[object, ...]
 ) -> None:
-    assert batched_unit_of_work(engine, [row], statement).ok
+    assert batched_unit_of_work(engine, [row, row | {"id": 2}], statement).ok
 
-    assert rows_of(engine, "notes", "id, body, kind") == [expected]
+    assert rows_of(engine, "notes", "id, body, kind") == [expected, (2, *expected[1:])]
 
 
 def test_a_class_of_a_query_takes_no_rows(engine: Engine) -> None:

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -36,9 +35,9 @@ def engine(make_engine: EngineFactory) -> Engine:
 
 
 @pytest.fixture
-def foreigner(engine: Engine, db_path: Path) -> Iterator[sqlite3.Connection]:
+def foreigner(engine: Engine) -> Iterator[sqlite3.Connection]:
     """A program without hardlite."""
-    with closing(sqlite3.connect(db_path, timeout=0, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path_of(engine), timeout=0, isolation_level=None)) as connection:
         yield connection
 
 
@@ -50,6 +49,10 @@ def without_delays() -> Iterator[None]:
     stamina.set_testing(False)
 
 
+def path_of(engine: Engine) -> str:
+    return str(engine.url.database)
+
+
 def notes(engine: Engine) -> int:
     with engine.connect() as connection:
         return connection.execute(text("SELECT count(*) FROM note")).scalar_one()
@@ -58,13 +61,13 @@ def notes(engine: Engine) -> int:
 # Programs that meet a lock
 
 
-def write_with_sqlite3(path: Path, engine: Engine) -> None:
-    with closing(sqlite3.connect(path, timeout=0)) as connection, connection:
+def write_with_sqlite3(engine: Engine) -> None:
+    with closing(sqlite3.connect(path_of(engine), timeout=0)) as connection, connection:
         connection.execute("INSERT INTO note VALUES ('a')")
 
 
-def write_with_sqlalchemy(path: Path, engine: Engine) -> None:
-    plain = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
+def write_with_sqlalchemy(engine: Engine) -> None:
+    plain = sqlalchemy.create_engine(f"sqlite:///{path_of(engine)}", connect_args={"timeout": 0})
     try:
         with plain.begin() as connection:
             connection.execute(INSERT)
@@ -72,7 +75,7 @@ def write_with_sqlalchemy(path: Path, engine: Engine) -> None:
         plain.dispose()
 
 
-def write_with_hardlite(path: Path, engine: Engine) -> None:
+def write_with_hardlite(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(INSERT)
 
@@ -84,9 +87,8 @@ WRITES = [write_with_sqlite3, write_with_sqlalchemy, write_with_hardlite]
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 def test_a_lock_that_is_gone_at_the_second_attempt_goes_unnoticed(
     engine: Engine,
-    db_path: Path,
     foreigner: sqlite3.Connection,
-    write: Callable[[Path, Engine], None],
+    write: Callable[[Engine], None],
 ) -> None:
     foreigner.execute("BEGIN IMMEDIATE")
     runs = []
@@ -96,7 +98,7 @@ def test_a_lock_that_is_gone_at_the_second_attempt_goes_unnoticed(
         runs.append(who)
         if len(runs) == 2:
             foreigner.execute("ROLLBACK")
-        write(db_path, engine)
+        write(engine)
         return who, count
 
     assert save("me", count=7) == ("me", 7)
@@ -107,9 +109,8 @@ def test_a_lock_that_is_gone_at_the_second_attempt_goes_unnoticed(
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 def test_the_last_lock_error_comes_through_unchanged(
     engine: Engine,
-    db_path: Path,
     foreigner: sqlite3.Connection,
-    write: Callable[[Path, Engine], None],
+    write: Callable[[Engine], None],
     attempts: int,
 ) -> None:
     foreigner.execute("BEGIN IMMEDIATE")
@@ -118,7 +119,7 @@ def test_the_last_lock_error_comes_through_unchanged(
     @retry_on_locked(max_attempts=attempts, base_delay=0, max_delay=0)
     def save() -> None:
         try:
-            write(db_path, engine)
+            write(engine)
         except (sqlite3.OperationalError, DatabaseLockedError, sqlalchemy.exc.DBAPIError) as error:
             errors.append(error)
             raise
@@ -182,42 +183,41 @@ def test_a_stale_snapshot_is_started_again(
     assert (len(stale), notes(engine)) == (1, 2)
 
 
-def commit_and_fail(engine: Engine, path: Path, runs: list[str]) -> None:
+def commit_and_fail(engine: Engine, runs: list[str]) -> None:
     """Commit one note, then meet a lock."""
     runs.append("run")
-    with engine.begin() as connection:
-        connection.execute(INSERT)
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as blocker:
+    write_with_hardlite(engine)
+    with closing(sqlite3.connect(path_of(engine), isolation_level=None)) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
-        write_with_sqlite3(path, engine)
+        write_with_sqlite3(engine)
 
 
 @pytest.mark.usefixtures("without_delays")
 @pytest.mark.parametrize(("idempotent_only", "times"), [(True, 1), (False, 3)])
 def test_what_has_committed_runs_again_only_if_everything_may_happen_twice(
-    engine: Engine, db_path: Path, idempotent_only: bool, times: int
+    engine: Engine, *, idempotent_only: bool, times: int
 ) -> None:
     runs: list[str] = []
     again = retry_on_locked(idempotent_only=idempotent_only)
 
     with pytest.raises(sqlite3.OperationalError):
-        again(commit_and_fail)(engine, db_path, runs)
+        again(commit_and_fail)(engine, runs)
 
     assert (len(runs), notes(engine)) == (times, times)
 
 
 @pytest.mark.usefixtures("without_delays")
 def test_what_was_committed_before_the_call_does_not_count(
-    engine: Engine, db_path: Path, foreigner: sqlite3.Connection
+    engine: Engine, foreigner: sqlite3.Connection
 ) -> None:
-    write_with_hardlite(db_path, engine)
+    write_with_hardlite(engine)
     foreigner.execute("BEGIN IMMEDIATE")
     runs = []
 
     @retry_on_locked()
     def save() -> None:
         runs.append("run")
-        write_with_hardlite(db_path, engine)
+        write_with_hardlite(engine)
 
     for _ in range(2):
         with pytest.raises(DatabaseLockedError):
@@ -227,9 +227,9 @@ def test_what_was_committed_before_the_call_does_not_count(
 
 
 def test_the_delays_lie_between_the_base_and_the_longest(
-    engine: Engine, db_path: Path, foreigner: sqlite3.Connection
+    engine: Engine, foreigner: sqlite3.Connection
 ) -> None:
-    """stamina tells its hooks how long it is going to wait."""
+    """The hooks of stamina are told how long it is going to wait."""
     foreigner.execute("BEGIN IMMEDIATE")
     delays: list[float] = []
 
@@ -240,7 +240,7 @@ def test_the_delays_lie_between_the_base_and_the_longest(
     try:
         with pytest.raises(DatabaseLockedError):
             retry_on_locked(max_attempts=6, base_delay=0.001, max_delay=0.004)(write_with_hardlite)(
-                db_path, engine
+                engine
             )
     finally:
         set_on_retry_hooks(None)

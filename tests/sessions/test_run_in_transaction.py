@@ -28,9 +28,10 @@ def rollback_journal(make_engine: EngineFactory) -> Engine:
 
 
 @pytest.fixture
-def reader(rollback_journal: Engine, db_path: Path) -> Iterator[sqlite3.Connection]:
+def reader(rollback_journal: Engine) -> Iterator[sqlite3.Connection]:
     """A program without hardlite that reads and does not stop."""
-    with closing(sqlite3.connect(db_path, isolation_level=None)) as connection:
+    file = str(rollback_journal.url.database)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         connection.execute("SELECT * FROM note").fetchall()
         yield connection
@@ -77,7 +78,8 @@ def test_an_error_of_the_work_rolls_back_and_comes_through_at_once(
 def test_it_runs_again_when_its_commit_met_a_reader(
     rollback_journal: Engine, reader: sqlite3.Connection
 ) -> None:
-    """
+    """The reader leaves during the second run.
+
     writer                      reader
                                 BEGIN, SELECT
     BEGIN, INSERT, COMMIT
@@ -99,11 +101,9 @@ def test_it_runs_again_when_its_commit_met_a_reader(
     assert (runs[0] is runs[1], notes(rollback_journal)) == (False, 1)
 
 
+@pytest.mark.usefixtures("reader")
 def test_it_does_not_run_again_when_the_work_committed_elsewhere(
-    rollback_journal: Engine,
-    reader: sqlite3.Connection,
-    make_engine: EngineFactory,
-    tmp_path: Path,
+    rollback_journal: Engine, make_engine: EngineFactory, tmp_path: Path
 ) -> None:
     """A second run would commit twice there."""
     other = make_engine(tmp_path / "other.db")
@@ -132,9 +132,8 @@ def test_it_gives_up_when_the_time_is_over(
     assert notes(rollback_journal) == 0
 
 
-def test_the_time_is_the_profiles_if_none_is_given(
-    make_engine: EngineFactory, rollback_journal: Engine, reader: sqlite3.Connection
-) -> None:
+@pytest.mark.usefixtures("reader")
+def test_the_time_is_the_profiles_if_none_is_given(make_engine: EngineFactory) -> None:
     hasty = make_engine(journal_mode="delete", busy_timeout=0.0, timeout=0.0)
 
     with pytest.raises(DatabaseLockedError):

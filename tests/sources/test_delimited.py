@@ -59,8 +59,8 @@ def test_a_row_that_is_no_csv_or_has_another_width_is_left_out_with_its_line(
         {"id": 5, "name": "Eve"},
     ]
     assert [str(row) for row in rows if isinstance(row, UnfitRow)] == [
-        "line 2: 1 fields where the header names 2",
-        "line 4: 3 fields where the header names 2",
+        "line 2: fields in the row: 1, in the header: 2",
+        "line 4: fields in the row: 3, in the header: 2",
         "line 5: not CSV: ',' expected after '\"'",
         "line 7: not CSV: unexpected end of data",
     ]

@@ -114,3 +114,4 @@ def test_it_only_reads_where_the_file_cannot_be_written(
     with Session(reading) as session:
         assert session.scalars(LOCKED).one().value == 0
         assert not turn_taken()
+        assert not session.connection().connection.driver_connection.in_transaction  # type: ignore[union-attr]

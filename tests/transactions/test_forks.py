@@ -127,13 +127,21 @@ def test_an_inherited_session_ends_without_touching_the_parents_transaction(
 
 @needs_fork
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs a list of open files")
-def test_nothing_closes_an_inherited_connection(run: Callable[[str], None]) -> None:
-    run("""
+@pytest.mark.parametrize(
+    "end",
+    [
+        "driver.close()",
+        "driver.rollback(); raw.detach(); raw.close()",
+        "raw.close(); engine.dispose()",
+        "raw.detach(); del raw, driver",
+        "raw.invalidate(); del raw, driver, engine",
+    ],
+)
+def test_nothing_closes_an_inherited_connection(run: Callable[[str], None], end: str) -> None:
+    run(f"""
         raw = engine.raw_connection()
         driver = raw.driver_connection
-        raw.detach()
-        other = engine.connect()
-        other.execute(text("SELECT body FROM notes")).all()
+        driver.execute("SELECT body FROM notes").fetchall()
 
         def open_files():
             found = []
@@ -150,19 +158,13 @@ def test_nothing_closes_an_inherited_connection(run: Callable[[str], None]) -> N
         assert path in before
 
         def work():
-            global raw, driver, other
-            driver.close()
-            driver.rollback()
-            del raw, driver
-            other.close()
-            del other
-            engine.dispose()
+            global raw, driver, engine
+            {end}
             gc.collect()
             assert open_files() == before, open_files()
 
         child(work)
         raw.close()
-        other.close()
     """)
 
 

@@ -135,6 +135,22 @@ def test_foreign_keys_are_on_again_when_the_rebuild_did_not_begin(
     assert children() == ALL
 
 
+@inside_a_transaction
+def test_foreign_keys_are_on_again_when_a_rebuild_in_the_callers_transaction_did_not_begin(
+    make_engine: EngineFactory, children: Children, onlooker: sqlite3.Connection
+) -> None:
+    with make_engine(timeout=0, busy_timeout=0).connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(text("SELECT * FROM parents")).all()
+        onlooker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseLockedError):
+            connection.exec_driver_sql("CREATE TABLE _alembic_tmp_parents (id)")
+        onlooker.execute("ROLLBACK")
+        connection.exec_driver_sql("ROLLBACK")
+        assert enforced(connection)
+    assert children() == ALL
+
+
 def in_the_middle(connection: Connection) -> None:
     connection.execute(text("INSERT INTO parents VALUES (3)"))
     rebuild(connection)

@@ -28,8 +28,8 @@ class Records(logging.Handler):
 
 logging.getLogger("hardlite").addHandler(Records())
 
-def engine_with_table():
-    engine = create_hardened_engine(f"sqlite:///{path}")
+def engine_with_table(**options):
+    engine = create_hardened_engine(f"sqlite:///{path}", **options)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE IF NOT EXISTS note (who TEXT)"))
     return engine
@@ -171,15 +171,17 @@ assert records[0].startswith("forking while thread 'importer'"), records
 
 
 @needs_fork
+@pytest.mark.parametrize("pool", [None, "QueuePool", "NullPool"])
 def test_what_a_child_commits_stays_when_its_parent_closes_the_file(
-    tmp_path: Path, db_path: Path
+    tmp_path: Path, db_path: Path, pool: str | None
 ) -> None:
     """A child that inherits an open connection has no lock that says that it is there."""
     run(
         tmp_path,
         db_path,
-        """
-engine = engine_with_table()
+        f"""
+import sqlalchemy.pool
+engine = engine_with_table(poolclass={pool and f"sqlalchemy.pool.{pool}"})
 written_r, written_w = os.pipe()
 closed_r, closed_w = os.pipe()
 
@@ -194,7 +196,7 @@ os.read(written_r, 1)
 engine.dispose()
 os.write(closed_w, b"x")
 join()
-assert count(engine) == {"child": 2}, count(engine)
+assert count(engine) == {{"child": 2}}, count(engine)
 assert records == [], records
 """,
     )

@@ -1,6 +1,7 @@
 """Who gets the turn, and when: threads that meet at one gate, without a database."""
 
 import contextvars
+import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -19,14 +20,23 @@ class SetClock:
 
     def __init__(self) -> None:
         self.reading = 1000.0
-        self.when_read: Callable[[], object] = lambda: None
+        self._actions: Iterator[Callable[[], object]] = iter(())
+
+    def on_reading(self, *actions: Callable[[], object]) -> None:
+        """Run the first of ``actions`` at the next reading, the second at the one after, ..."""
+        self._actions = iter(actions)
 
     def now(self) -> float:
-        self.when_read()
+        for action in itertools.islice(self._actions, 1):
+            action()
         return self.reading
 
     def sleep(self, seconds: float) -> None:
         self.reading += seconds
+
+
+def do_nothing() -> None:
+    """Let a reading of the clock pass."""
 
 
 @pytest.fixture
@@ -143,7 +153,8 @@ def test_a_timeout_names_the_holder_and_the_place_in_the_queue(
 def test_a_writer_that_gave_up_leaves_no_gap(
     gate: Gate, held: Turn, arrivals: Arrivals, threads: ThreadPoolExecutor
 ) -> None:
-    """
+    """The second of three stops waiting.
+
     first      second           third
     waits      waits 0.2 s      waits
                gives up
@@ -167,8 +178,7 @@ def test_a_turn_handed_over_as_the_time_runs_out_is_kept(
     gate: Gate, clock: SetClock, held: Turn
 ) -> None:
     """The clock is read when the wait is over, to say who holds the turn; there it is released."""
-    readings = iter([lambda: None, held.release])
-    clock.when_read = lambda: next(readings, lambda: None)()
+    clock.on_reading(do_nothing, held.release)
 
     turn = gate.take(timeout=0)
 
@@ -274,8 +284,7 @@ def test_a_wait_longer_than_allowed_warns_and_names_the_holder(
     gate: Gate, clock: SetClock, arrivals: Arrivals, threads: ThreadPoolExecutor
 ) -> None:
     turn = gate.take(timeout=0)
-    readings = iter([lambda: None, lambda: clock.sleep(3)])
-    clock.when_read = lambda: next(readings, lambda: None)()
+    clock.on_reading(do_nothing, lambda: clock.sleep(3))
 
     waiter = threads.submit(gate.take, PATIENCE, warn_wait=0)
     warning = arrivals.meet()
@@ -292,7 +301,7 @@ def test_a_wait_that_is_over_in_time_warns_of_nothing(
     gate: Gate, clock: SetClock, held: Turn, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The clock is read on the way into the gate; there the turn before is released."""
-    clock.when_read = held.release
+    clock.on_reading(held.release)
 
     gate.take(PATIENCE, warn_wait=0)
 

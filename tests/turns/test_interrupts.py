@@ -2,11 +2,10 @@
 
 import contextlib
 import gc
-import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -41,12 +40,14 @@ class Interruption:
                 raise KeyboardInterrupt
 
 
-def interrupted(action: Callable[[], object]) -> Iterator[int]:
-    """Run ``action`` again and again, interrupted one place later each time.
+def interrupt_everywhere(action: Callable[[], object], check: Callable[[], object]) -> int:
+    """Run ``action`` again and again, interrupted one place later each time; count the places.
 
-    Yield after each run that was interrupted, and end when one was over before its interrupt.
+    What ``check`` does comes after each run that was interrupted.
     """
-    for place in itertools.count(1):
+    place = 0
+    while True:
+        place += 1
         # What the last interrupt left in its traceback would make the way to the next one longer.
         gc.collect()
         interruption = Interruption(place)
@@ -57,8 +58,8 @@ def interrupted(action: Callable[[], object]) -> Iterator[int]:
         finally:
             sys.setprofile(None)
         if interruption.left > 0:
-            return
-        yield place
+            return place
+        check()
 
 
 @pytest.fixture
@@ -88,14 +89,13 @@ def test_an_interrupt_on_the_way_through_a_free_gate_leaves_it_free(gate: Gate) 
     def take() -> None:
         gate.take(timeout=0).release()
 
-    places = 0
-    for places in interrupted(take):
-        if gate.holder() is not None:
+    def check() -> None:
+        if gate._turn is not None:
             # Interrupted in its release, which its connection repeats when it is given back.
             gate._turn.release()
-        gate.take(timeout=0).release()
+        take()
 
-    assert places > 10
+    assert interrupt_everywhere(take, check) > 10
 
 
 @pytest.mark.usefixtures("without_collector")
@@ -106,44 +106,37 @@ def test_an_interrupt_in_the_wait_leaves_neither_a_place_nor_a_turn(gate: Gate) 
         with pytest.raises(TurnTimeoutError):
             gate.take(timeout=0.001, warn_wait=0)
 
-    places = 0
-    for places in interrupted(wait):
+    def check() -> None:
         assert gate.waiting() == 0
-    held.release()
 
+    assert interrupt_everywhere(wait, check) > 20
+    held.release()
     assert gate.holder() is None
-    assert places > 20
 
 
 @pytest.mark.usefixtures("without_collector")
 def test_an_interrupt_in_a_release_loses_no_turn_of_those_who_wait(gate: Gate) -> None:
     """Whoever is interrupted there releases again, as a connection does when it is given back."""
+    turns: list[Turn] = []
+    waiters: list[Future[None]] = []
+
+    def hand_over() -> None:
+        turns.append(take_elsewhere(gate))
+        waiters.append(threads.submit(lambda: gate.take(PATIENCE, warn_wait=0).release()))
+        arrivals.meet()
+        turns[-1].release()
+
+    def check() -> None:
+        turns[-1].release()
+        waiters[-1].result(PATIENCE)
+        assert (gate.waiting(), gate.holder()) == (0, None)
+
     with listening() as arrivals, ThreadPoolExecutor(1) as threads:
-
-        def hand_over() -> None:
-            turn = take_elsewhere(gate)
-            waiters.append(threads.submit(lambda: gate.take(PATIENCE, warn_wait=0).release()))
-            arrivals.meet()
-            turns.append(turn)
-            turn.release()
-
-        waiters, turns = [], []
-        places = 0
-        for places in interrupted(hand_over):
-            for turn in turns:
-                turn.release()
-            for waiter in waiters:
-                waiter.result(PATIENCE)
-            assert (gate.waiting(), gate.holder()) == (0, None)
-        waiters.pop().result(PATIENCE)
-
-    assert places > 10
+        assert interrupt_everywhere(hand_over, check) > 10
 
 
 @pytest.mark.usefixtures("without_collector")
-def test_an_interrupted_write_leaves_the_turn_free_for_the_next(
-    make_engine: EngineFactory,
-) -> None:
+def test_an_interrupted_write_leaves_the_turn_free_for_the_next(make_engine: EngineFactory) -> None:
     engine = make_engine(timeout=0)
     insert = text("INSERT INTO note VALUES ('a')")
     with engine.begin() as connection:
@@ -153,11 +146,7 @@ def test_an_interrupted_write_leaves_the_turn_free_for_the_next(
         with engine.begin() as connection:
             connection.execute(insert)
 
-    places = 0
-    for places in interrupted(write):
-        write()
-
-    assert places > 20
+    assert interrupt_everywhere(write, check=write) > 20
 
 
 def test_ctrl_c_while_waiting_gives_the_place_back(tmp_path: Path) -> None:
@@ -220,7 +209,7 @@ class Dropped:
 
 
 @pytest.fixture
-def collection_on_call(without_collector: None) -> Iterator[Callable[[Gate], None]]:
+def collection_on_call() -> Iterator[Callable[[Gate], None]]:
     """Make the garbage collector run at the first call made inside a gate's lock."""
 
     def arrange(gate: Gate) -> None:
@@ -235,6 +224,7 @@ def collection_on_call(without_collector: None) -> Iterator[Callable[[Gate], Non
     sys.setprofile(None)
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_a_turn_released_by_the_collector_inside_the_lock_goes_to_who_is_there(
     gate: Gate, collection_on_call: Callable[[Gate], None]
 ) -> None:
@@ -247,6 +237,7 @@ def test_a_turn_released_by_the_collector_inside_the_lock_goes_to_who_is_there(
     assert gate._turn is turn
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_the_collector_may_release_the_turn_that_is_being_released(
     gate: Gate, collection_on_call: Callable[[Gate], None]
 ) -> None:
@@ -262,7 +253,8 @@ def test_the_collector_may_release_the_turn_that_is_being_released(
 
 
 def test_a_release_waits_for_nobody_inside_the_lock(gate: Gate) -> None:
-    """
+    """Who is inside is not kept waiting, and gets the turn.
+
     asking                        releasing
     inside the lock
                   -- inside -->

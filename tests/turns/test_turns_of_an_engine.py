@@ -32,8 +32,8 @@ def engine(engine: Engine) -> Engine:
 
 
 @pytest.fixture
-def gate(engine: Engine, db_path: Path) -> Gate:
-    return gate_for(str(db_path))
+def gate(engine: Engine) -> Gate:
+    return gate_for(str(engine.url.database))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def notes(engine: Engine) -> int:
 
 
 def test_all_engines_on_a_file_share_its_gate(
-    engine: Engine, gate: Gate, make_engine: EngineFactory, db_path: Path
+    engine: Engine, make_engine: EngineFactory, db_path: Path
 ) -> None:
     other = make_engine(f"sqlite:///{db_path.parent}/./{db_path.name}", timeout=0)
 
@@ -61,7 +61,7 @@ def test_all_engines_on_a_file_share_its_gate(
     write(other)
 
 
-def test_another_file_has_another_gate(make_engine: EngineFactory, tmp_path: Path) -> None:
+def test_another_file_has_another_gate(tmp_path: Path) -> None:
     assert gate_for(str(tmp_path / "a.db")) is not gate_for(str(tmp_path / "b.db"))
 
 
@@ -82,7 +82,7 @@ def write(engine: Engine) -> None:
 
 
 def test_the_lock_error_names_the_thread_and_the_line_that_have_the_turn(
-    engine: Engine, gate: Gate, make_engine: EngineFactory
+    engine: Engine, make_engine: EngineFactory
 ) -> None:
     hasty = make_engine(timeout=0)
     begun, done = threading.Event(), threading.Event()
@@ -109,8 +109,9 @@ def test_the_lock_error_names_the_thread_and_the_line_that_have_the_turn(
     write(hasty)
 
 
+@pytest.mark.usefixtures("engine")
 def test_a_long_hold_is_logged_with_the_line_where_it_began(
-    engine: Engine, make_engine: EngineFactory, caplog: pytest.LogCaptureFixture
+    make_engine: EngineFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(make_engine(warn_hold=0.0))
 
@@ -134,9 +135,13 @@ def leave_the_block(engine: Engine) -> None:
 
 
 def raise_in_the_body(engine: Engine) -> None:
-    with pytest.raises(LookupError), get_sessionmaker(engine).begin() as session:
-        session.execute(INSERT, {"body": "a"})
-        raise LookupError
+    def fail() -> None:
+        with get_sessionmaker(engine).begin() as session:
+            session.execute(INSERT, {"body": "a"})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
 
 
 def drop_the_session(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine, make_url
 
 from hardlite.engine import create_hardened_engine
-from hardlite.errors import ConfigurationError
+from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
 from hardlite.result_codes import primary_code
 
 __all__ = ["database_file", "database_url", "opened"]
@@ -23,21 +23,29 @@ def database_url(database: str) -> URL:
 
     Raises:
         ConfigurationError: it is not a URL.
+        UnsupportedDatabaseError: it is not one of SQLite.
     """
     if "://" not in database:
         return URL.create("sqlite", database=database)
     try:
-        return make_url(database)
+        url = make_url(database)
     except exc.ArgumentError as error:
         raise ConfigurationError(
             f"{database} is not a database URL", "Give a path, or a URL such as sqlite:///app.db."
         ) from error
+    if url.get_backend_name() != "sqlite":
+        raise UnsupportedDatabaseError(
+            f"{url.render_as_string()} is not a SQLite database",
+            "Give a path, or a URL such as sqlite:///app.db.",
+        )
+    # The URL of an asynchronous program will do: here it is read by one that is not.
+    return url.set(drivername="sqlite")
 
 
 def database_file(url: URL) -> Path | None:
-    """Return the file that ``url`` names, there or not; None for memory and for file: URIs."""
+    """Return the file that ``url`` names, there or not; None for memory and for URIs of SQLite."""
     name = url.database
-    if not name or name == ":memory:" or name.startswith("file:"):
+    if not name or name == ":memory:" or "uri" in url.query:
         return None
     return Path(name)
 
@@ -58,21 +66,23 @@ def opened(url: URL, *, create: bool) -> Iterator[Engine]:
         _require_place(file, create=create)
     try:
         engine = create_hardened_engine(url)
-    except (exc.ArgumentError, ImportError) as error:
-        raise ConfigurationError(
-            f"{url.render_as_string()} cannot be opened: {error}", "Give a sqlite:// URL or a path."
-        ) from error
-    try:
-        yield engine
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+    except exc.ArgumentError as error:
+        raise _unusable(url, error) from error
     except exc.DBAPIError as error:
         if primary_code(error) not in _WRONG_FILE:
             raise
-        raise ConfigurationError(
-            f"{file or url.render_as_string()} cannot be used: {error.orig}",
-            "The database comes last on the command line, and must be a SQLite file.",
-        ) from error
-    finally:
-        engine.dispose()
+        raise _unusable(url, error.orig) from error
+
+
+def _unusable(url: URL, reason: BaseException | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"{database_file(url) or url.render_as_string()} cannot be used: {reason}",
+        "The database comes last on the command line, and must be a SQLite file.",
+    )
 
 
 def _require_place(file: Path, *, create: bool) -> None:

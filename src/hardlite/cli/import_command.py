@@ -100,6 +100,6 @@ def _code_of(options: ImportOptions) -> ExitCode:
     except (SourceError, ConfigurationError) as error:
         complain(message_of(error))
         return ExitCode.MISUSE
-    except (DBAPIError, OSError, KeyboardInterrupt) as error:
+    except (DBAPIError, KeyboardInterrupt) as error:
         complain(message_of(error))
         return ExitCode.COULD_NOT_FINISH

@@ -53,10 +53,16 @@ def run_import(options: ImportOptions, *, out: Console, err: Console) -> ExitCod
         run = _Run(options, engine, err)
         run.all(stack.enter_context(plan(options, engine, empty=empty)))
         show_summary(run.imported, out)
+        code = run.exit_code()
         if report is not None:
-            database = url.render_as_string()
-            report.write(as_dict(run.imported, database=database, ok=run.failure is None))
-        return run.exit_code()
+            done = code is ExitCode.DONE
+            content = as_dict(run.imported, database=url.render_as_string(), ok=done)
+            try:
+                report.write(content)
+            except OSError as error:
+                complain(f"The report could not be written: {error.strerror}. {run.told()}")
+                return ExitCode.COULD_NOT_FINISH
+        return code
 
 
 class _Run:
@@ -80,12 +86,15 @@ class _Run:
 
     def exit_code(self) -> ExitCode:
         if self.failure is not None:
-            kept = sum(each.report.committed for each in self.imported)
-            complain(f"{message_of(self.failure)} {kept:,} rows are committed and stay.")
+            complain(f"{message_of(self.failure)} {self.told()}")
             return ExitCode.COULD_NOT_FINISH
         if any(each.rejected for each in self.imported):
             return ExitCode.SOME_REJECTED
         return ExitCode.DONE
+
+    def told(self) -> str:
+        kept = sum(each.report.committed for each in self.imported)
+        return f"Rows committed before: {kept:,}; they stay."
 
     def _one(self, planned: Planned) -> ImportReport:
         options, source, target = self._options, planned.source, planned.target

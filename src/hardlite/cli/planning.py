@@ -21,6 +21,7 @@ from hardlite.sources import (
     match,
     open_source,
     table_name_of,
+    title_of,
 )
 
 __all__ = ["ImportOptions", "Planned", "plan"]
@@ -76,7 +77,9 @@ def plan(options: ImportOptions, engine: Engine, *, empty: bool) -> Iterator[lis
                 open_source(name, block_rows=min(options.batch_size, _BLOCK_ROWS))
             )
             folded = table_name.casefold()
-            table = tables.get(folded) or (None if empty else find_table(engine, table_name))
+            table = tables.get(folded)
+            if table is None and not empty:
+                table = find_table(engine, table_name)
             if table is None:
                 _require_create(options, engine, table_name)
                 table = declare_table(table_name, source, options.nulls)
@@ -93,7 +96,8 @@ def _table_name(source: str, options: ImportOptions) -> str:
     name = options.table or table_name_of(source)
     if name is None:
         raise ConfigurationError(
-            f"{source} does not say which table it is for", "Add --table NAME."
+            f"The name of {title_of(source)} does not say which table it is for",
+            "Add --table NAME.",
         )
     return name
 

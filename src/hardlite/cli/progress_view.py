@@ -94,8 +94,7 @@ class _Lines:
             )
 
     def _left(self, now: float) -> str:
-        done = self._source.position()
-        if not self._source.size or not done:
+        if self._source.size is None:
             return ""
-        share = done / self._source.size
+        share = self._source.position() / self._source.size
         return f", {share:.0%}, about {now / share - now:.0f} s left"

@@ -102,7 +102,7 @@ def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
     alike: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
     for each in imports:
         for rejection in each.report.rejections:
-            alike[PurePath(each.source).name, _reason(rejection)].append(_line(rejection))
+            alike[each.source, _reason(rejection)].append(_line(rejection))
     if not alike:
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -111,7 +111,7 @@ def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
     table.add_column("lines", overflow="fold")
     most = sorted(alike.items(), key=lambda entry: -len(entry[1]))
     for (source, reason), lines in most[:_REASONS_SHOWN]:
-        why = f"{source}: {reason}" if len(imports) > 1 else reason
+        why = f"{PurePath(source).name}: {reason}" if len(imports) > 1 else reason
         table.add_row(f"{len(lines):,}", Text(why), Text(_some(lines)))
     console.print(table)
     if len(most) > _REASONS_SHOWN:

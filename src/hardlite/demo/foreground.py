@@ -24,7 +24,7 @@ from hardlite.clock import system_clock
 from hardlite.demo.schema import Desk, Visit
 from hardlite.result_codes import Fate, fate_of
 
-__all__ = ["THREADS", "Served", "foreground"]
+__all__ = ["THREADS", "Served", "foreground", "serve"]
 
 THREADS: Final = 4
 """Writers in this process; one more is a process of its own."""
@@ -66,7 +66,7 @@ def foreground(engine: Engine) -> Iterator[Served]:
     ):
         # It says that it is ready: until then it loads its modules.
         cast("TextIO", process.stdout).readline()
-        writers = [threads.submit(_serve, engine, desk, stop) for desk in range(THREADS)]
+        writers = [threads.submit(serve, engine, desk, stop) for desk in range(THREADS)]
         try:
             yield served
         finally:
@@ -78,8 +78,12 @@ def foreground(engine: Engine) -> Iterator[Served]:
     served.add(Served(**json.loads(told)))
 
 
-def _serve(engine: Engine, desk: int, stop: threading.Event) -> Served:
-    """Work at a desk: read, then write, then commit; with nothing about locks in the code."""
+def serve(engine: Engine, desk: int, stop: threading.Event) -> Served:
+    """Work at a desk until told to stop: read, write, commit; with no word about locks.
+
+    Raises:
+        OperationalError: anything but a lock; that one is counted.
+    """
     served = Served()
     new_session = sessionmaker(engine)
     while not stop.wait(_PAUSE):
@@ -106,7 +110,7 @@ def main() -> None:
     engine = create_engine(url)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as thread:
-        writer = thread.submit(_serve, engine, int(desk), stop)
+        writer = thread.submit(serve, engine, int(desk), stop)
         _say("ready")
         sys.stdin.read()
         stop.set()

@@ -8,7 +8,7 @@ Read it in the order of the data: `opening` (bytes), `text` (lines), `delimited`
 from hardlite.sources.blocks import UnfitRow
 from hardlite.sources.faults import SourceError, UnfitRowError
 from hardlite.sources.inference import declare_table
-from hardlite.sources.opening import STANDARD_INPUT, table_name_of
+from hardlite.sources.opening import STANDARD_INPUT, table_name_of, title_of
 from hardlite.sources.reading import Source, open_source
 from hardlite.sources.rows import Row, checked, rows_for
 from hardlite.sources.target import Target, find_table, match
@@ -28,4 +28,5 @@ __all__ = [
     "open_source",
     "rows_for",
     "table_name_of",
+    "title_of",
 ]

@@ -99,4 +99,4 @@ class DelimitedReader:
         )
 
     def _ragged(self, found: int) -> str:
-        return f"{found} fields where the header names {len(self.columns)}"
+        return f"fields in the row: {found}, in the header: {len(self.columns)}"

@@ -11,6 +11,7 @@ from hardlite.sources.opening import ByteSource
 
 __all__ = ["TextLines", "text_lines", "undecodable"]
 
+_SQLITE: Final = b"SQLite format 3\0"
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -39,7 +40,13 @@ def text_lines(source: ByteSource) -> TextLines:
         SourceError: there is nothing but blank lines, or the first line is not UTF-8 text.
     """
     stream = source.stream
-    if stream.peek(2).startswith(_UTF_16):
+    beginning = stream.peek(len(_SQLITE))
+    if beginning.startswith(_SQLITE):
+        raise SourceError(
+            f"{source.title} is a SQLite database, not a source of rows",
+            "On the command line, the database comes last.",
+        )
+    if beginning.startswith(_UTF_16):
         raise SourceError(f"{source.title} is UTF-16 text", _convert_from("UTF-16"))
     leading: list[bytes] = []
     for line in stream:
