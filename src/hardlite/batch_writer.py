@@ -1,5 +1,6 @@
 """One batch into the database: one turn, one transaction, and which items were at fault."""
 
+import contextlib
 import dataclasses
 import sqlite3
 import sys
@@ -12,7 +13,13 @@ from sqlalchemy.orm import Session
 
 from hardlite.clock import Clock
 from hardlite.errors import ConfigurationError, UsageError
-from hardlite.fast_insert import Conflict, RowInserter, UnwritableTargetError
+from hardlite.fast_insert import (
+    Conflict,
+    RowInserter,
+    UnwritableTargetError,
+    Within,
+    connection_of,
+)
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.sessions import HardenedSessionmaker
 
@@ -55,7 +62,13 @@ class Written:
 class Unit(Protocol):
     """How items are written, within a transaction that somebody else begins and ends."""
 
-    def write(self, session: Session, items: Sequence[Any]) -> int:
+    def turn(
+        self, maker: HardenedSessionmaker, timeout: float
+    ) -> contextlib.AbstractContextManager[Within]:
+        """Take the turn, and commit at the end."""
+        ...
+
+    def write(self, within: Within, items: Sequence[Any]) -> int:
         """Write all items or raise; return how many were skipped."""
         ...
 
@@ -67,11 +80,18 @@ class Unit(Protocol):
 class _Rows:
     """Rows for a table, through the driver's executemany."""
 
-    def __init__(self, inserter: RowInserter) -> None:
+    def __init__(self, inserter: RowInserter, *, in_session: bool) -> None:
         self._inserter = inserter
+        self._in_session = in_session
 
-    def write(self, session: Session, items: Sequence[Any]) -> int:
-        return self._inserter.insert(session, items)
+    def turn(
+        self, maker: HardenedSessionmaker, timeout: float
+    ) -> contextlib.AbstractContextManager[Within]:
+        open_writer = maker.writer if self._in_session else maker.writer_connection
+        return open_writer(timeout=timeout)
+
+    def write(self, within: Within, items: Sequence[Any]) -> int:
+        return self._inserter.insert(within, items)
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
         middle = len(items) // 2
@@ -85,7 +105,13 @@ class _Calls:
     def __init__(self, work: Callable[[Session, Any], object]) -> None:
         self._work = work
 
-    def write(self, session: Session, items: Sequence[Any]) -> int:
+    def turn(
+        self, maker: HardenedSessionmaker, timeout: float
+    ) -> contextlib.AbstractContextManager[Within]:
+        return maker.writer(timeout=timeout)
+
+    def write(self, within: Within, items: Sequence[Any]) -> int:
+        session = cast("Session", within)
         transaction, driver = session.get_transaction(), _driver_connection(session)
         for item in items:
             try:
@@ -105,14 +131,24 @@ class _Calls:
             yield offset, [item]
 
 
-def unit_for(work: Work, conflict: Conflict, maker: HardenedSessionmaker) -> Unit:
+def unit_for(
+    work: Work, conflict: Conflict, maker: HardenedSessionmaker, *, in_session: bool
+) -> Unit:
     """Return how items are written for what the caller gave as ``work``.
+
+    Args:
+        work: a table, a mapped class, an INSERT statement or a function.
+        conflict: what to do with a row that is there already.
+        maker: makes the sessions.
+        in_session: whether rows go through a session too, so that listeners to it see the
+            commits. One takes as long to begin and end as everything else of a turn together.
 
     Raises:
         ConfigurationError: it is none of the kinds that are known, or takes no ``conflict``.
     """
     if isinstance(work, Table | Insert | type):
-        return _Rows(RowInserter(work, conflict, maker.engine.dialect))
+        inserter = RowInserter(work, conflict, maker.engine.dialect)
+        return _Rows(inserter, in_session=in_session or inserter.needs_session)
     if not callable(work):
         raise ConfigurationError(
             f"work= cannot be {work!r}",
@@ -163,11 +199,11 @@ class BatchWriter:
         faults: list[Fault] = []
         skipped, handled = 0, sys.exception()
         try:
-            with self._maker.writer(timeout=self._timeout) as session:
+            with self._unit.turn(self._maker, self._timeout) as within:
                 granted = self._clock.now()
-                driver = _driver_connection(session)
+                driver = _driver_connection(within)
                 try:
-                    faults, skipped = self._write_in(session, items)
+                    faults, skipped = self._write_in(within, items)
                 except Exception as error:
                     cause = error if driver.in_transaction else _what_ended_it(error, handled)
                     raise
@@ -187,19 +223,19 @@ class BatchWriter:
         kept = len(items) - len(faults) - skipped
         return dataclasses.replace(times, kept=kept, faults=tuple(faults), skipped=skipped)
 
-    def _write_in(self, session: Session, items: Sequence[Any]) -> tuple[list[Fault], int]:
+    def _write_in(self, within: Within, items: Sequence[Any]) -> tuple[list[Fault], int]:
         if self._isolate and len(items) > 1:
-            return self._write_good(session, items, 0)
-        return [], self._unit.write(session, items)
+            return self._write_good(within, items, 0)
+        return [], self._unit.write(within, items)
 
     def _write_good(
-        self, session: Session, items: Sequence[Any], first: int
+        self, within: Within, items: Sequence[Any], first: int
     ) -> tuple[list[Fault], int]:
         """Write the good items among ``items``, each part within a savepoint."""
-        driver = _driver_connection(session)
-        savepoint = session.begin_nested()
+        driver = _driver_connection(within)
+        savepoint = within.begin_nested()
         try:
-            skipped = self._unit.write(session, items)
+            skipped = self._unit.write(within, items)
             savepoint.commit()
         except (UnwritableTargetError, UsageError):
             raise
@@ -213,7 +249,7 @@ class BatchWriter:
             return [], skipped
         faults, skipped = [], 0
         for offset, part in self._unit.parts(items):
-            found, passed = self._write_good(session, part, first + offset)
+            found, passed = self._write_good(within, part, first + offset)
             faults += found
             skipped += passed
         return faults, skipped
@@ -249,9 +285,9 @@ class BatchWriter:
         )
 
 
-def _driver_connection(session: Session) -> sqlite3.Connection:
+def _driver_connection(within: Within) -> sqlite3.Connection:
     """Return what knows whether a transaction is still open: RAISE(ROLLBACK) can end it too."""
-    return cast("sqlite3.Connection", session.connection().connection.dbapi_connection)
+    return cast("sqlite3.Connection", connection_of(within).connection.dbapi_connection)
 
 
 def _ended_transaction() -> UsageError:

@@ -48,7 +48,8 @@ def batched_unit_of_work(
     counts as committed when COMMIT has returned. The report says of every item what became of it.
 
     Args:
-        target: a hardened engine or a sessionmaker bound to one.
+        target: a hardened engine, or a sessionmaker bound to one; listeners to the sessions of
+            that one see the commits, also where rows need no session.
         items: any iterable, also one that never fits in memory.
         work: a `Table`, a mapped class or an `Insert`: the items are mappings of column names
             to values and go straight to the driver; a key that names no column rejects its row.
@@ -98,7 +99,7 @@ def batched_unit_of_work(
     maker = sessionmaker_of(target)
     writer = BatchWriter(
         maker,
-        unit_for(work, conflict, maker),
+        unit_for(work, conflict, maker, in_session=not isinstance(target, Engine)),
         isolate=on_error == "isolate",
         timeout=timeout,
         clock=system_clock,

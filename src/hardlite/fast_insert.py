@@ -13,17 +13,19 @@ from typing import Any, Literal, cast
 
 from sqlalchemy import Insert, Table
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import CursorResult, Dialect
+from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hardlite.insert_target import insert_target
 
-__all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError"]
+__all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
 
 Conflict = Literal["error", "ignore", "update"]
 Row = Mapping[str, object]
+Within = Session | Connection
+"""What has the transaction: a session, or a connection where none is needed."""
 _Keys = tuple[str, ...]
 _Processor = Callable[[Any], Any]
 
@@ -88,7 +90,12 @@ class RowInserter:
         if conflict != "error":
             self._target.require_one_table(f"conflict={conflict!r}")
 
-    def insert(self, session: Session, rows: Sequence[Row]) -> int:
+    @property
+    def needs_session(self) -> bool:
+        """Whether only the ORM knows how to write these rows, if they cannot go to the driver."""
+        return not self._target.plain or self._target.statement is not None
+
+    def insert(self, within: Within, rows: Sequence[Row]) -> int:
         """Insert ``rows`` in order; return how many were skipped for a conflict.
 
         Rows with other keys than the ones before are inserted by a statement of their own, so a
@@ -99,33 +106,33 @@ class RowInserter:
             rows = [_without_nones(row, self._target.unset_by_none) for row in rows]
         if are_dicts and len(set(map(len, rows))) == 1:
             # Equal lengths, and every key of the first row found in the others, is equal keys.
-            direct = self._prepare(session, tuple(rows[0])).direct
+            direct = self._prepare(within, tuple(rows[0])).direct
             values = direct.values(rows) if direct else None
             if direct and values is not None:
-                return self._skipped(rows, _run(session, direct, values))
-        return sum(self._insert_alike(session, keys, group) for keys, group in _by_keys(rows))
+                return self._skipped(rows, _run(within, direct, values))
+        return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
 
-    def _insert_alike(self, session: Session, keys: _Keys, rows: Sequence[Row]) -> int:
-        prepared = self._prepare(session, keys)
+    def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
+        prepared = self._prepare(within, keys)
         direct = prepared.direct
         values = direct.values(rows) if direct else None
         if direct and values is not None:
-            return self._skipped(rows, _run(session, direct, values))
+            return self._skipped(rows, _run(within, direct, values))
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
         renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
-        result = session.execute(prepared.statement, renamed)
+        result = within.execute(prepared.statement, renamed)
         return self._skipped(rows, cast("CursorResult[Any]", result))
 
     def _skipped(self, rows: Sequence[Row], result: CursorResult[Any]) -> int:
         return len(rows) - result.rowcount if self._conflict == "ignore" else 0
 
-    def _prepare(self, session: Session, keys: _Keys) -> _Prepared:
+    def _prepare(self, within: Within, keys: _Keys) -> _Prepared:
         found = self._prepared.get(keys)
         if found is None:
-            found = self._prepared[keys] = self._prepare_new(session, keys)
+            found = self._prepared[keys] = self._prepare_new(within, keys)
         return found
 
-    def _prepare_new(self, session: Session, keys: _Keys) -> _Prepared:
+    def _prepare_new(self, within: Within, keys: _Keys) -> _Prepared:
         target = self._target
         if self._names_are_checked:
             target.require_known(keys)
@@ -133,18 +140,18 @@ class RowInserter:
         statement = self._for_table(columns) if target.statement is None else target.statement
         direct = _directly(statement, keys, columns, self._dialect) if target.plain else None
         if direct is not None:
-            _require_target(session, direct.sql, len(columns))
+            _require_target(within, direct.sql, len(columns))
         else:
-            self._require_tables(session, columns)
+            self._require_tables(within, columns)
         names = keys if target.statement is not None else columns
         return _Prepared(statement, dict(zip(keys, names, strict=True)), direct)
 
-    def _require_tables(self, session: Session, columns: _Keys) -> None:
+    def _require_tables(self, within: Within, columns: _Keys) -> None:
         for table in self._target.tables:
             primary = [column.key for column in table.primary_key]
             given = [name for name in columns if name in table.columns and name not in primary]
             compiled = _compile(sqlite_insert(table), primary + given, self._dialect)
-            _require_target(session, compiled.string, len(compiled.positiontup or ()))
+            _require_target(within, compiled.string, len(compiled.positiontup or ()))
 
     def _for_table(self, columns: _Keys) -> Insert:
         (table,) = self._target.tables
@@ -157,6 +164,11 @@ class RowInserter:
         if self._conflict == "ignore" or not changed:
             return statement.on_conflict_do_nothing()
         return statement.on_conflict_do_update(set_=changed)
+
+
+def connection_of(within: Within) -> Connection:
+    """Return the connection that has the transaction."""
+    return within if isinstance(within, Connection) else within.connection()
 
 
 def _compile(statement: Insert, columns: Sequence[str], dialect: Dialect) -> SQLCompiler:
@@ -190,16 +202,16 @@ def _taker(keys: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
     return operator.itemgetter(*keys)
 
 
-def _require_target(session: Session, sql: str, parameters: int) -> None:
+def _require_target(within: Within, sql: str, parameters: int) -> None:
     """Tell a table or column that is not there from a row at fault: no row can go in."""
     try:
-        session.connection().exec_driver_sql(f"EXPLAIN {sql}", (None,) * parameters).close()
+        connection_of(within).exec_driver_sql(f"EXPLAIN {sql}", (None,) * parameters).close()
     except OperationalError as error:
         raise UnwritableTargetError(error) from error
 
 
-def _run(session: Session, direct: _Direct, values: list[tuple[object, ...]]) -> CursorResult[Any]:
-    return session.connection().exec_driver_sql(direct.sql, values)
+def _run(within: Within, direct: _Direct, values: list[tuple[object, ...]]) -> CursorResult[Any]:
+    return connection_of(within).exec_driver_sql(direct.sql, values)
 
 
 def _are_dicts(rows: Sequence[Row]) -> bool:

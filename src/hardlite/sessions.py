@@ -87,15 +87,28 @@ class HardenedSessionmaker(sessionmaker[Session]):
             ReentrantWriteError: this thread has the turn already.
             ConfigurationError: ``timeout`` is not a number of seconds, 0 or more.
         """
-        if timeout is not None and not timeout >= 0:
-            raise ConfigurationError(
-                f"A writer cannot wait {timeout!r} seconds for its turn",
-                "timeout= takes a number of seconds, 0 or more.",
-            )
         # Begun before the first statement, so no engine option is needed that says when.
+        _require_seconds(timeout)
         with self(bind=self.engine, expire_on_commit=False) as session, session.begin():
             _begin_writing(session.connection(), timeout)
             yield session
+
+    @contextlib.contextmanager
+    def writer_connection(self, *, timeout: float | None = None) -> Iterator[Connection]:
+        """Take the turn and open a connection: a `writer` for work that needs no session.
+
+        Args:
+            timeout: seconds to wait for the turn; the profile's if left out.
+
+        Raises:
+            DatabaseLockedError: the turn could not be had in time.
+            ReentrantWriteError: this thread has the turn already.
+            ConfigurationError: ``timeout`` is not a number of seconds, 0 or more.
+        """
+        _require_seconds(timeout)
+        with self.engine.begin() as connection:
+            _begin_writing(connection, timeout)
+            yield connection
 
 
 def get_sessionmaker(engine: Engine, **settings: object) -> HardenedSessionmaker:
@@ -194,6 +207,14 @@ def run_in_transaction(
         except DatabaseLockedError:
             if system_clock.now() >= deadline or writes_committed() != committed:
                 raise
+
+
+def _require_seconds(timeout: float | None) -> None:
+    if timeout is not None and not timeout >= 0:
+        raise ConfigurationError(
+            f"A writer cannot wait {timeout!r} seconds for its turn",
+            "timeout= takes a number of seconds, 0 or more.",
+        )
 
 
 def _begin_writing(connection: Connection, timeout: float | None) -> None:
