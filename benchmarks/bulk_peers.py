@@ -1,27 +1,41 @@
-"""The ways to insert the flights that bulk.py compares; run as a program, one of them once.
+"""The ways to insert the flights that bulk.py compares.
 
 Each is written as its own documentation tells people to, in one transaction where it lets the
 caller choose. What a way needs before its first row (imports, models, an open and configured
 connection) is made ready by its function here and not timed; the function that it returns is.
 """
 
-import dataclasses
-import datetime
 import functools
-import gc
-import json
-import marshal
 import operator
 import sqlite3
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flights import COLUMNS, NUMBERS
 
-__all__ = ["WAYS", "Way"]
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+__all__ = [
+    "PRAGMAS",
+    "Load",
+    "Row",
+    "connect",
+    "core",
+    "django",
+    "flights_class",
+    "flights_table",
+    "hardlite",
+    "orm_add_all",
+    "orm_bulk",
+    "peewee_bulk_create",
+    "peewee_insert_many",
+    "raw_batches",
+    "raw_dicts",
+    "raw_tuples",
+    "sqlite_utils",
+]
 
 Row = dict[str, Any]
 Load = Callable[[Sequence[Row]], object]
@@ -39,19 +53,21 @@ _INSERT = f"INSERT INTO flights ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * 
 _BATCH = 1000
 
 
-def _configure(connection: Any, _: object = None) -> None:
+def _configure(connection: sqlite3.Connection, _: object = None) -> None:
     for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name} = {value}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database with the pragmas that everybody has."""
     connection = sqlite3.connect(path)
     _configure(connection)
     return connection
 
 
 def raw_dicts(path: Path) -> Load:
-    connection = _connect(path)
+    """The driver alone: dicts are made into tuples on the way."""
+    connection = connect(path)
     take = operator.itemgetter(*COLUMNS)
 
     def load(rows: Sequence[Row]) -> None:
@@ -62,7 +78,8 @@ def raw_dicts(path: Path) -> Load:
 
 
 def raw_tuples(path: Path) -> Load:
-    connection = _connect(path)
+    """The driver alone, and the tuples are there already."""
+    connection = connect(path)
 
     def load(rows: Sequence[Any]) -> None:
         with connection:
@@ -72,7 +89,8 @@ def raw_tuples(path: Path) -> Load:
 
 
 def raw_batches(path: Path) -> Load:
-    connection = _connect(path)
+    """The driver alone, with as many transactions as hardlite has."""
+    connection = connect(path)
     take = operator.itemgetter(*COLUMNS)
 
     def load(rows: Sequence[Row]) -> None:
@@ -83,10 +101,11 @@ def raw_batches(path: Path) -> Load:
     return load
 
 
-def _table(*, dates: bool) -> Any:
+def flights_table(*, dates: bool) -> "Table":
+    """Describe the table to SQLAlchemy; ``dates`` gives it a DateTime."""
     from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table
 
-    def kind(name: str) -> Any:
+    def kind(name: str) -> type:
         if dates and name == "time_hour":
             return DateTime
         return Integer if name in NUMBERS else String
@@ -95,17 +114,18 @@ def _table(*, dates: bool) -> Any:
     return Table("flights", MetaData(), Column("id", Integer, primary_key=True), *columns)
 
 
-def _model() -> Any:
+def flights_class() -> type:
+    """Map a class to the table."""
     from sqlalchemy.orm import registry
 
     class Flight:
         pass
 
-    registry().map_imperatively(Flight, _table(dates=False))
+    registry().map_imperatively(Flight, flights_table(dates=False))
     return Flight
 
 
-def _plain_engine(path: Path) -> Any:
+def _plain_engine(path: Path) -> "Engine":
     from sqlalchemy import create_engine, event
 
     engine = create_engine(f"sqlite:///{path}")
@@ -114,7 +134,8 @@ def _plain_engine(path: Path) -> Any:
     return engine
 
 
-def hardlite(path: Path, target: Any) -> Load:
+def hardlite(path: Path, target: "Table | type") -> Load:
+    """The fast path of `batched_unit_of_work`."""
     from hardlite import batched_unit_of_work, create_hardened_engine
 
     engine = create_hardened_engine(f"sqlite:///{path}")
@@ -128,9 +149,10 @@ def hardlite(path: Path, target: Any) -> Load:
 
 
 def core(path: Path, *, dates: bool) -> Load:
+    """One `execute` with a list of dicts."""
     from sqlalchemy import insert
 
-    engine, table = _plain_engine(path), _table(dates=dates)
+    engine, table = _plain_engine(path), flights_table(dates=dates)
 
     def load(rows: Sequence[Row]) -> None:
         with engine.begin() as connection:
@@ -140,10 +162,11 @@ def core(path: Path, *, dates: bool) -> Load:
 
 
 def orm_bulk(path: Path) -> Load:
+    """The bulk INSERT of the ORM."""
     from sqlalchemy import insert
     from sqlalchemy.orm import Session
 
-    engine, model = _plain_engine(path), _model()
+    engine, model = _plain_engine(path), flights_class()
 
     def load(rows: Sequence[Row]) -> None:
         with Session(engine) as session, session.begin():
@@ -153,9 +176,10 @@ def orm_bulk(path: Path) -> Load:
 
 
 def orm_add_all(path: Path) -> Load:
+    """Objects, as most programs have them."""
     from sqlalchemy.orm import Session
 
-    engine, model = _plain_engine(path), _model()
+    engine, model = _plain_engine(path), flights_class()
 
     def load(rows: Sequence[Row]) -> None:
         with Session(engine) as session, session.begin():
@@ -167,13 +191,14 @@ def orm_add_all(path: Path) -> Load:
 
 
 def sqlite_utils(path: Path) -> Load:
+    """As the command line of sqlite-utils does it."""
     from sqlite_utils import Database
 
-    table = Database(_connect(path))["flights"]
+    table = Database(connect(path))["flights"]
     return functools.partial(table.insert_all, batch_size=_BATCH)
 
 
-def _peewee_model(path: Path) -> Any:
+def _peewee_model(path: Path) -> type:
     import peewee
 
     database = peewee.SqliteDatabase(path, pragmas=PRAGMAS)
@@ -191,6 +216,7 @@ def _peewee_model(path: Path) -> Any:
 
 
 def peewee_insert_many(path: Path) -> Load:
+    """INSERTs of many rows from dicts."""
     import peewee
 
     model = _peewee_model(path)
@@ -204,6 +230,7 @@ def peewee_insert_many(path: Path) -> Load:
 
 
 def peewee_bulk_create(path: Path) -> Load:
+    """INSERTs of many rows from objects."""
     model = _peewee_model(path)
 
     def load(rows: Sequence[Row]) -> None:
@@ -214,6 +241,7 @@ def peewee_bulk_create(path: Path) -> Load:
 
 
 def django(path: Path) -> Load:
+    """INSERTs of as many rows as Django thinks SQLite takes, from objects."""
     import django as package
     from django.conf import settings
 
@@ -242,124 +270,3 @@ def django(path: Path) -> Load:
                 model.objects.bulk_create(batch)
 
     return load
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way to insert rows.
-
-    Attributes:
-        title: what it is called in the table.
-        prepare: makes it ready on a file and returns what is timed.
-        package: the package it needs.
-        slow: it takes many seconds for all flights.
-        dates: it is given ``time_hour`` as a datetime.
-        tuples: it is given tuples.
-    """
-
-    title: str
-    prepare: Callable[[Path], Load]
-    package: str = "sqlalchemy"
-    slow: bool = False
-    dates: bool = False
-    tuples: bool = False
-
-
-WAYS: dict[str, Way] = {
-    "raw": Way(title="raw executemany, from dicts", prepare=raw_dicts),
-    "raw-tuples": Way(title="raw executemany, from ready tuples", prepare=raw_tuples, tuples=True),
-    "raw-batches": Way(title="raw executemany, from dicts, 1000 a commit", prepare=raw_batches),
-    "hardlite-table": Way(
-        title="hardlite, Table, 1000 a commit",
-        prepare=lambda path: hardlite(path, _table(dates=False)),
-    ),
-    "hardlite-class": Way(
-        title="hardlite, mapped class, 1000 a commit",
-        prepare=lambda path: hardlite(path, _model()),
-    ),
-    "core": Way(
-        title="SQLAlchemy Core execute(insert(table), rows)",
-        prepare=lambda path: core(path, dates=False),
-    ),
-    "hardlite-dates": Way(
-        title="hardlite, Table with a DateTime, 1000 a commit",
-        prepare=lambda path: hardlite(path, _table(dates=True)),
-        dates=True,
-    ),
-    "core-dates": Way(
-        title="SQLAlchemy Core, Table with a DateTime",
-        prepare=lambda path: core(path, dates=True),
-        dates=True,
-    ),
-    "orm-bulk": Way(
-        title="SQLAlchemy ORM session.execute(insert(class), rows)", prepare=orm_bulk
-    ),
-    "orm-add-all": Way(
-        title="SQLAlchemy ORM add_all, 1000 a flush", prepare=orm_add_all, slow=True
-    ),
-    "sqlite-utils": Way(
-        title="sqlite-utils insert_all, 1000 a batch",
-        prepare=sqlite_utils,
-        package="sqlite_utils",
-    ),
-    "peewee-insert-many": Way(
-        title="peewee insert_many, 1000 a statement",
-        prepare=peewee_insert_many,
-        package="peewee",
-        slow=True,
-    ),
-    "peewee-bulk-create": Way(
-        title="peewee bulk_create, batch_size=1000",
-        prepare=peewee_bulk_create,
-        package="peewee",
-        slow=True,
-    ),
-    "django": Way(
-        title="Django bulk_create, 1000 a call", prepare=django, package="django", slow=True
-    ),
-}
-
-
-def _rows(way: Way, file: Path) -> Sequence[Any]:
-    values: list[tuple[Any, ...]] = marshal.loads(file.read_bytes())  # noqa: S302 - bulk.py wrote it
-    if way.tuples:
-        return values
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in values]
-    if way.dates:
-        for row in rows:
-            row["time_hour"] = datetime.datetime.fromisoformat(row["time_hour"]).replace(tzinfo=None)
-    return rows
-
-
-def _create(path: Path) -> None:
-    columns = [f"{name} {'INTEGER' if name in NUMBERS else 'TEXT'}" for name in COLUMNS]
-    connection = _connect(path)
-    connection.execute(f"CREATE TABLE flights (id INTEGER PRIMARY KEY, {', '.join(columns)})")
-    connection.close()
-
-
-def _check(path: Path, rows: int) -> None:
-    connection = sqlite3.connect(path)
-    found, distance = connection.execute("SELECT count(*), sum(distance) FROM flights").fetchone()
-    connection.close()
-    if found != rows or not distance:
-        raise RuntimeError(f"{rows} rows should be in the file, {found} are")
-
-
-def _main(name: str, data: Path, database: Path) -> None:
-    way = WAYS[name]
-    _create(database)
-    load = way.prepare(database)
-    rows = _rows(way, data)
-    # What exists before the clock starts is never looked at by the collector while it runs.
-    gc.collect()
-    gc.freeze()
-    wall, cpu = time.perf_counter(), time.process_time()
-    load(rows)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    _check(database, len(rows))
-    json.dump({"wall": wall, "cpu": cpu}, sys.stdout)
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

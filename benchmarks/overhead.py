@@ -4,146 +4,70 @@
 
 Two engines, each in a process of its own and on a new file of its own, do the same piece of work
 in turns, a block of calls each; each pair of blocks gives one ratio. In one process they would
-also be compared by how well the interpreter's caches fit the classes of the one or the other.
+also be compared by how well the interpreter's caches fit the classes of the one or the other; and
+as no two processes are laid out alike in memory, there are several pairs of them.
 See docs/explanation/benchmarks.md.
 """
 
 import argparse
-import dataclasses
 import functools
 import gc
-import itertools
 import multiprocessing
 import platform
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy
-from sqlalchemy import Engine, create_engine, event, insert, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from overhead_units import UNITS, Call, Side, fill
+from sqlalchemy import create_engine, event
+from sqlalchemy.orm import sessionmaker
 
 from hardlite import create_hardened_engine, get_sessionmaker
 
-_ROWS = 10_000
 _SAME = (
     "busy_timeout", "journal_mode", "synchronous", "foreign_keys", "cache_size", "temp_store",
     "wal_autocheckpoint", "journal_size_limit", "mmap_size",
 )  # fmt: skip
 
-Call = Callable[[], object]
 Seconds = tuple[float, float]
-"""On the wall, and of the processor."""
+"""Of one call: on the wall, and of the processor."""
 Pair = tuple[Seconds, Seconds]
 """Of a hardened engine, and of the other."""
 
 
-class Model(DeclarativeBase):
-    """What the mapped classes share."""
-
-
-class Note(Model):
-    """A row of a few columns, as programs have them."""
-
-    __tablename__ = "note"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str]
-    body: Mapped[str]
-    stars: Mapped[int]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Side:
-    """An engine and its sessionmaker, and keys to ask for that are the same on both sides."""
-
-    engine: Engine
-    session: sessionmaker[Session]
-    keys: Iterator[int] = dataclasses.field(
-        default_factory=lambda: itertools.cycle(range(1, _ROWS, 7))
-    )
-
-
-@contextmanager
-def select_on_open_connection(side: Side) -> Iterator[Call]:
-    statement = select(Note.__table__).where(Note.id == sqlalchemy.bindparam("key"))
-    with side.engine.connect() as connection:
-        yield lambda: connection.execute(statement, {"key": next(side.keys)}).one()
-
-
-@contextmanager
-def select_with_checkout(side: Side) -> Iterator[Call]:
-    statement = select(Note.__table__).where(Note.id == sqlalchemy.bindparam("key"))
-
-    def call() -> None:
-        with side.engine.connect() as connection:
-            connection.execute(statement, {"key": next(side.keys)}).one()
-
-    yield call
-
-
-@contextmanager
-def orm_read(side: Side) -> Iterator[Call]:
-    def call() -> None:
-        with side.session() as session:
-            session.get_one(Note, next(side.keys))
-
-    yield call
-
-
-@contextmanager
-def orm_add(side: Side) -> Iterator[Call]:
-    def call() -> None:
-        with side.session.begin() as session:
-            session.add(Note(title="new", body="a body of some words", stars=0))
-
-    yield call
-
-
-@contextmanager
-def orm_modify(side: Side) -> Iterator[Call]:
-    def call() -> None:
-        with side.session.begin() as session:
-            session.get_one(Note, next(side.keys)).stars += 1
-
-    yield call
-
-
-UNITS: dict[str, Callable[[Side], Any]] = {
-    "SELECT one row, connection open": select_on_open_connection,
-    "SELECT one row, with checkout": select_with_checkout,
-    "ORM unit: get": orm_read,
-    "ORM unit: add, commit": orm_add,
-    "ORM unit: get, modify, commit": orm_modify,
-}
-
-
 def main() -> None:
+    """Measure beside both engines and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=400, help="ratios measured for each line")
+    parser.add_argument(
+        "--processes", type=int, default=4, help="pairs of processes, one after the other"
+    )
+    parser.add_argument("--pairs", type=int, default=100, help="pairs of blocks in each of them")
     parser.add_argument("--block", type=float, default=0.004, help="seconds a block lasts, about")
-    parser.add_argument("--directory", type=Path, help="where the files go; the system's temporary one")
+    parser.add_argument(
+        "--directory", type=Path, help="where the files go; the system's temporary one"
+    )
     options = parser.parse_args()
     versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    print(f"{versions}, SQLAlchemy {sqlalchemy.__version__}; {options.pairs} pairs of blocks")
+    print(
+        f"{versions}, SQLAlchemy {sqlalchemy.__version__}; {options.pairs} pairs of blocks "
+        f"in each of {options.processes} pairs of processes"
+    )
     print(
         "Time of a hardened engine / time of the other: the median of the pairs (lower to upper\n"
         "quartile), and the fastest block of the one / the fastest of the other. 1.05 is the goal."
     )
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
         settings = _settings_of_a_hardened_engine(Path(directory, "asked.db"))
-        with Worker(Path(directory, "hardened.db"), None) as ours:
-            with Worker(Path(directory, "same.db"), settings) as theirs:
-                title = "create_engine() with the same pragmas, set by a listener"
-                _compare(title, ours, theirs, options)
-            with Worker(Path(directory, "default.db"), {}) as theirs:
-                title = "create_engine() as it is: rollback journal, synchronous FULL"
-                _compare(title, ours, theirs, options)
+        title = "create_engine() with the same pragmas, set by a listener"
+        _compare(title, settings, Path(directory, "same"), options)
+        title = "create_engine() as it is: rollback journal, synchronous FULL"
+        _compare(title, {}, Path(directory, "default"), options)
 
 
 class Worker:
@@ -176,7 +100,7 @@ class Worker:
         return calls
 
     def timed(self, calls: int) -> Seconds:
-        """Do a block of calls."""
+        """Do a block of calls; return the seconds of one."""
         self._pipe.send(calls)
         seconds: Seconds = self._pipe.recv()
         return seconds
@@ -199,18 +123,18 @@ def _serve(pipe: Pipe, path: Path, settings: dict[str, object] | None) -> None:
 
 def _hardened(path: Path) -> Side:
     engine = create_hardened_engine(f"sqlite:///{path}")
-    _fill(engine)
+    fill(engine)
     return Side(engine, get_sessionmaker(engine))
 
 
 def _plain(path: Path, settings: dict[str, object]) -> Side:
     engine = create_engine(f"sqlite:///{path}")
     event.listen(engine, "connect", functools.partial(_configure, settings=settings))
-    _fill(engine)
+    fill(engine)
     return Side(engine, sessionmaker(engine))
 
 
-def _configure(connection: Any, _: object, settings: dict[str, object]) -> None:
+def _configure(connection: sqlite3.Connection, _: object, settings: dict[str, object]) -> None:
     for name, value in settings.items():
         connection.execute(f"PRAGMA {name} = {value}")
 
@@ -223,19 +147,12 @@ def _settings_of_a_hardened_engine(path: Path) -> dict[str, object]:
     return asked
 
 
-def _fill(engine: Engine) -> None:
-    Model.metadata.create_all(engine)
-    note = {"title": "a title", "body": "a body of some words", "stars": 3}
-    with engine.begin() as connection:
-        connection.execute(insert(Note), [note] * _ROWS)
-
-
 def _calls_in(seconds: float, call: Call) -> int:
     """Warm up, and find how many calls fill a block."""
     for _ in range(20):
         call()
     wall, _ = _timed(call, 50)
-    return max(1, round(seconds / (wall / 50)))
+    return max(1, round(seconds / wall))
 
 
 def _timed(call: Call, calls: int) -> Seconds:
@@ -244,18 +161,34 @@ def _timed(call: Call, calls: int) -> Seconds:
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(calls):
         call()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return (time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls
 
 
-def _compare(title: str, ours: Worker, theirs: Worker, options: argparse.Namespace) -> None:
+def _compare(
+    title: str, settings: dict[str, object], directory: Path, options: argparse.Namespace
+) -> None:
+    times: dict[str, list[Pair]] = {unit: [] for unit in UNITS}
+    for number in range(options.processes):
+        place = directory / str(number)
+        place.mkdir(parents=True)
+        with (
+            Worker(place / "ours.db", None) as ours,
+            Worker(place / "theirs.db", settings) as theirs,
+        ):
+            for unit in UNITS:
+                times[unit] += _pairs(unit, ours, theirs, options)
     print(f"\nbeside {title}")
     print(f"{'':33}{'other':>7}{'hardened':>10}  {'wall':^23}  {'CPU':^23}  fastest wall, CPU")
-    for unit in UNITS:
-        calls = min(ours.begin(unit, options.block), theirs.begin(unit, options.block))
-        times = [_pair(ours, theirs, calls, first=i % 2 == 0) for i in range(options.pairs)]
-        ours.end()
-        theirs.end()
-        _print_line(unit, calls, times)
+    for unit, pairs in times.items():
+        _print_line(unit, pairs)
+
+
+def _pairs(unit: str, ours: Worker, theirs: Worker, options: argparse.Namespace) -> Iterator[Pair]:
+    calls = min(ours.begin(unit, options.block), theirs.begin(unit, options.block))
+    for number in range(options.pairs):
+        yield _pair(ours, theirs, calls, first=number % 2 == 0)
+    ours.end()
+    theirs.end()
 
 
 def _pair(ours: Worker, theirs: Worker, calls: int, *, first: bool) -> Pair:
@@ -266,10 +199,8 @@ def _pair(ours: Worker, theirs: Worker, calls: int, *, first: bool) -> Pair:
     return ours.timed(calls), late
 
 
-def _print_line(name: str, calls: int, times: list[Pair]) -> None:
-    ours, theirs = (
-        statistics.median(pair[side][0] for pair in times) / calls * 1e6 for side in (0, 1)
-    )
+def _print_line(name: str, times: list[Pair]) -> None:
+    ours, theirs = (statistics.median(pair[side][0] for pair in times) * 1e6 for side in (0, 1))
     wall, cpu = ([pair[0][clock] / pair[1][clock] for pair in times] for clock in (0, 1))
     best_wall, best_cpu = (
         min(pair[0][clock] for pair in times) / min(pair[1][clock] for pair in times)

@@ -1,6 +1,5 @@
 """One batch into the database: one turn, one transaction, and which items were at fault."""
 
-import contextlib
 import dataclasses
 import sqlite3
 import sys
@@ -13,13 +12,7 @@ from sqlalchemy.orm import Session
 
 from hardlite.clock import Clock
 from hardlite.errors import ConfigurationError, UsageError
-from hardlite.fast_insert import (
-    Conflict,
-    RowInserter,
-    UnwritableTargetError,
-    Within,
-    connection_of,
-)
+from hardlite.fast_insert import Conflict, RowInserter, UnwritableTargetError, Within, connection_of
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.sessions import HardenedSessionmaker
 
@@ -60,16 +53,22 @@ class Written:
 
 
 class Unit(Protocol):
-    """How items are written, within a transaction that somebody else begins and ends."""
+    """How items are written, within a transaction that somebody else begins and ends.
 
-    def turn(
-        self, maker: HardenedSessionmaker, timeout: float
-    ) -> contextlib.AbstractContextManager[Within]:
-        """Take the turn, and commit at the end."""
-        ...
+    Attributes:
+        in_session: whether a session has the transaction, and not a connection alone.
+    """
+
+    in_session: bool
 
     def write(self, within: Within, items: Sequence[Any]) -> int:
         """Write all items or raise; return how many were skipped."""
+        ...
+
+    def write_good(
+        self, within: Within, items: Sequence[Any], /
+    ) -> list[tuple[int, Exception]] | None:
+        """Write the good items in one go and return the others; None if that cannot be done."""
         ...
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -82,16 +81,15 @@ class _Rows:
 
     def __init__(self, inserter: RowInserter, *, in_session: bool) -> None:
         self._inserter = inserter
-        self._in_session = in_session
-
-    def turn(
-        self, maker: HardenedSessionmaker, timeout: float
-    ) -> contextlib.AbstractContextManager[Within]:
-        open_writer = maker.writer if self._in_session else maker.writer_connection
-        return open_writer(timeout=timeout)
+        self.in_session = in_session or inserter.needs_session
 
     def write(self, within: Within, items: Sequence[Any]) -> int:
         return self._inserter.insert(within, items)
+
+    def write_good(
+        self, within: Within, items: Sequence[Any], /
+    ) -> list[tuple[int, Exception]] | None:
+        return self._inserter.insert_good(within, items, _at_fault)
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
         middle = len(items) // 2
@@ -102,13 +100,10 @@ class _Rows:
 class _Calls:
     """Items for a function of the caller's own."""
 
+    in_session = True
+
     def __init__(self, work: Callable[[Session, Any], object]) -> None:
         self._work = work
-
-    def turn(
-        self, maker: HardenedSessionmaker, timeout: float
-    ) -> contextlib.AbstractContextManager[Within]:
-        return maker.writer(timeout=timeout)
 
     def write(self, within: Within, items: Sequence[Any]) -> int:
         session = cast("Session", within)
@@ -125,6 +120,11 @@ class _Calls:
         session.flush()
         return 0
 
+    def write_good(
+        self, _within: Within, _items: Sequence[Any], /
+    ) -> list[tuple[int, Exception]] | None:
+        return None
+
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
         # One by one: a function may have effects that it should not repeat a dozen times.
         for offset, item in enumerate(items):
@@ -136,19 +136,14 @@ def unit_for(
 ) -> Unit:
     """Return how items are written for what the caller gave as ``work``.
 
-    Args:
-        work: a table, a mapped class, an INSERT statement or a function.
-        conflict: what to do with a row that is there already.
-        maker: makes the sessions.
-        in_session: whether rows go through a session too, so that listeners to it see the
-            commits. One takes as long to begin and end as everything else of a turn together.
+    A session takes as long to begin and end as all the rest of a turn. So rows that go straight to
+    the driver have none, unless ``in_session`` says that there may be listeners to it.
 
     Raises:
         ConfigurationError: it is none of the kinds that are known, or takes no ``conflict``.
     """
     if isinstance(work, Table | Insert | type):
-        inserter = RowInserter(work, conflict, maker.engine.dialect)
-        return _Rows(inserter, in_session=in_session or inserter.needs_session)
+        return _Rows(RowInserter(work, conflict, maker.engine.dialect), in_session=in_session)
     if not callable(work):
         raise ConfigurationError(
             f"work= cannot be {work!r}",
@@ -167,7 +162,7 @@ class BatchWriter:
     """Writes batches, each in a turn and a transaction of its own.
 
     Args:
-        maker: makes the writer sessions.
+        maker: takes the turns.
         unit: how the items are written.
         isolate: keep the good items of a batch that has bad ones.
         timeout: seconds to wait for a turn.
@@ -183,7 +178,7 @@ class BatchWriter:
         timeout: float,
         clock: Clock,
     ) -> None:
-        self._maker = maker
+        self._begin = maker.writer if unit.in_session else maker.writer_connection
         self._unit = unit
         self._isolate = isolate
         self._timeout = timeout
@@ -199,7 +194,7 @@ class BatchWriter:
         faults: list[Fault] = []
         skipped, handled = 0, sys.exception()
         try:
-            with self._unit.turn(self._maker, self._timeout) as within:
+            with self._begin(timeout=self._timeout) as within:
                 granted = self._clock.now()
                 driver = _driver_connection(within)
                 try:
@@ -225,6 +220,9 @@ class BatchWriter:
 
     def _write_in(self, within: Within, items: Sequence[Any]) -> tuple[list[Fault], int]:
         if self._isolate and len(items) > 1:
+            found = self._unit.write_good(within, items)
+            if found is not None:
+                return [Fault(offset, error) for offset, error in found], 0
             return self._write_good(within, items, 0)
         return [], self._unit.write(within, items)
 

@@ -8,6 +8,7 @@ RETURNING, mapped classes with more to them than columns), the rows go through S
 import dataclasses
 import itertools
 import operator
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -30,6 +31,12 @@ _Keys = tuple[str, ...]
 _Processor = Callable[[Any], Any]
 
 
+_TRIGGERED = """
+SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'
+UNION ALL SELECT lower(tbl_name) FROM sqlite_temp_master WHERE type = 'trigger'
+"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Direct:
     """An INSERT for rows with one set of keys, ready for the driver."""
@@ -50,6 +57,18 @@ class _Direct:
             return list(zip(*columns, strict=True))
         except Exception:  # noqa: BLE001 - a processor may raise anything; SQLAlchemy tells it
             return None
+
+
+class _Taken(list[tuple[object, ...]]):
+    """Parameters that know how many of them the driver has taken, a refused one included."""
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        self._iterator = super().__iter__()
+        return self._iterator
+
+    @property
+    def taken(self) -> int:
+        return len(self) - operator.length_hint(self._iterator)
 
 
 class UnwritableTargetError(Exception):
@@ -87,6 +106,7 @@ class RowInserter:
         self._conflict: Conflict = conflict
         self._dialect = dialect
         self._prepared: dict[_Keys, _Prepared] = {}
+        self._triggers: bool | None = None
         if conflict != "error":
             self._target.require_one_table(f"conflict={conflict!r}")
 
@@ -111,6 +131,47 @@ class RowInserter:
             if direct and values is not None:
                 return self._skipped(rows, _run(within, direct, values))
         return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
+
+    def insert_good(
+        self, within: Within, rows: Sequence[Row], at_fault: Callable[[Exception], bool]
+    ) -> list[tuple[int, Exception]] | None:
+        """Insert the good ones among ``rows``; return the others by their offset, each with why.
+
+        A row that fails undoes its own INSERT and nothing before it (sqlite.org, "The ON CONFLICT
+        Clause", ABORT), so the driver goes on with the row after it: a bad row costs one call.
+
+        Returns:
+            None, with nothing written, where that is not so: the rows differ in their keys, need
+            SQLAlchemy for each row, may be skipped, or fire triggers, which can RAISE(FAIL).
+        """
+        alike = len(set(map(frozenset, rows))) == 1
+        if not alike or self._conflict == "ignore" or self._target.unset_by_none:
+            return None
+        direct = self._prepare(within, tuple(rows[0])).direct
+        values = direct.values(rows) if direct else None
+        if direct is None or values is None or self._fires_triggers(within):
+            return None
+        driver = cast("sqlite3.Connection", connection_of(within).connection.dbapi_connection)
+        faults: list[tuple[int, Exception]] = []
+        start = 0
+        while start < len(rows):
+            part = _Taken(values[start:])
+            try:
+                _run(within, direct, part)
+                break
+            except Exception as error:
+                if not at_fault(error) or not driver.in_transaction:
+                    raise
+                start += part.taken
+                faults.append((start - 1, error))
+        return faults
+
+    def _fires_triggers(self, within: Within) -> bool:
+        if self._triggers is None:
+            names = {table.name.lower() for table in self._target.tables}
+            found = connection_of(within).exec_driver_sql(_TRIGGERED).scalars()
+            self._triggers = not names.isdisjoint(found)
+        return self._triggers
 
     def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
         prepared = self._prepare(within, keys)
@@ -220,7 +281,7 @@ def _are_dicts(rows: Sequence[Row]) -> bool:
     Raises:
         TypeError: a row is no mapping at all.
     """
-    if set(map(type, rows)) == {dict}:
+    if all(map(_hides_nothing, set(map(type, rows)))):
         return True
     for row in rows:
         if not isinstance(row, Mapping):
@@ -228,6 +289,11 @@ def _are_dicts(rows: Sequence[Row]) -> bool:
                 f"an item for a table must be a mapping of column names to values, not {row!r}"
             )
     return False
+
+
+def _hides_nothing(kind: type) -> bool:
+    plain = issubclass(kind, dict) and kind.__getitem__ is dict.__getitem__
+    return plain and not hasattr(kind, "__missing__")
 
 
 def _without_nones(row: Row, keys: frozenset[str]) -> Row:

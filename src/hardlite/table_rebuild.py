@@ -59,13 +59,19 @@ def restore_foreign_keys(connection: sqlite3.Connection) -> None:
     sqlite3.Cursor(connection).execute("PRAGMA foreign_keys = ON")
 
 
-def _switch_off_inside(connection: sqlite3.Connection) -> None:
-    if sys.version_info >= (3, 12):
+if sys.version_info >= (3, 12):
+
+    def _switch_off_inside(connection: sqlite3.Connection) -> None:
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_FKEY, False)
-        return
-    raise ConfigurationError(
-        "Alembic's batch mode is about to rebuild a table in a transaction that enforces foreign "
-        "keys: the rows that reference the table would be deleted, or the migration would fail",
-        "Run migrations with foreign keys off, by adding hardlite_foreign_keys=off to their URL; "
-        "or use Python 3.12 or newer, where hardlite can switch them off inside a transaction.",
-    )
+
+else:  # Python 3.11
+
+    def _switch_off_inside(_: sqlite3.Connection) -> None:
+        raise ConfigurationError(
+            "Alembic's batch mode is about to rebuild a table in a transaction that enforces "
+            "foreign keys: the rows that reference the table would be deleted, or the migration "
+            "would fail",
+            "Run migrations with foreign keys off, by adding hardlite_foreign_keys=off to their "
+            "URL; or use Python 3.12 or newer, where hardlite can switch them off inside a "
+            "transaction.",
+        )

@@ -100,7 +100,9 @@ def test_rows_that_were_read_are_committed_before_the_end(
     sql: Sql, db_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sql(TABLE)
-    stdin = io.TextIOWrapper(io.BufferedReader(Typist(b"id,name\n1,Ann\n2,Bob\n3,Cy\n")))
+    stdin = io.TextIOWrapper(
+        io.BufferedReader(Typist(b"id,name\n1,Ann\n2,Bob\n3,Cy\n")), encoding="utf-8"
+    )
     monkeypatch.setattr(sys, "stdin", stdin)
     options = ["--table", "people", "--batch-size", "1"]
     monkeypatch.setattr(sys, "argv", ["hardlite", "import", "-", str(db_path), *options])

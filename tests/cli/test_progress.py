@@ -70,7 +70,7 @@ def test_there_is_a_line_for_the_first_batch_and_then_one_every_two_seconds(rows
 
 
 def test_a_source_of_unknown_size_has_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"id\n1\n")))
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"id\n1\n")), encoding="utf-8")
     monkeypatch.setattr("sys.stdin", stdin)
     out = io.StringIO()
     clock = Hands()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.orm import Session
 
 from hardlite import get_sessionmaker
@@ -213,3 +213,41 @@ def test_a_session_of_ones_own_class_reads_and_writes(engine: Engine) -> None:
     with maker.writer() as writer, maker.reader() as reader:
         assert isinstance(writer, AuditedSession)
         assert isinstance(reader, AuditedSession)
+
+
+# A writer that is a connection
+
+
+def test_a_writing_connection_has_the_turn_first_and_commits_at_the_end(
+    maker: HardenedSessionmaker, gate: Gate
+) -> None:
+    with maker.writer_connection() as connection:
+        assert gate.holder() is not None
+        connection.execute(insert(Country).values(id=1))
+
+    assert (ids(maker), gate.holder()) == ([1], None)
+
+
+def test_a_writing_connection_rolls_back_what_ended_in_an_error(
+    maker: HardenedSessionmaker, gate: Gate
+) -> None:
+    def fail() -> None:
+        with maker.writer_connection() as connection:
+            connection.execute(insert(Country).values(id=1))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+
+    assert (ids(maker), gate.holder()) == ([], None)
+
+
+@pytest.mark.usefixtures("importing")
+def test_a_writing_connection_gives_up_in_its_own_time(maker: HardenedSessionmaker) -> None:
+    with (
+        pytest.raises(DatabaseLockedError, match="nightly-import"),
+        maker.writer_connection(timeout=0),
+    ):
+        pytest.fail("there was no turn to have")
+    with pytest.raises(ConfigurationError), maker.writer_connection(timeout=-1):
+        pytest.fail("this would wait for ever")

@@ -94,7 +94,7 @@ def test_a_pipe_has_no_size(tmp_path: Path) -> None:
 
 
 def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(CSV.encode())))
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(CSV.encode())), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", stdin)
 
     with open_source("-") as source:
@@ -163,7 +163,7 @@ def test_a_missing_file_a_directory_and_a_closed_standard_input_are_told_apart(
 
 
 def test_a_zip_archive_in_a_pipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(zipped("a.csv"))))
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(zipped("a.csv"))), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", stdin)
 
     with pytest.raises(SourceError, match="can only be read from a file"), open_source("-"):

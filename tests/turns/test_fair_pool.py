@@ -142,7 +142,7 @@ def test_an_interrupted_wait_loses_no_item(handed_over: bool) -> None:  # noqa: 
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=PATIENCE,
         check=False,
     )

@@ -37,7 +37,7 @@ class Imported:
 
 def show_summary(imports: Sequence[Imported], console: Console) -> None:
     """Print what was committed, what was rejected and why."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("source", overflow="fold")
     for heading in (
         "committed",
