@@ -37,11 +37,18 @@ class CallSite:
 
 
 def call_site() -> CallSite | None:
-    """Return the innermost line of the current thread that is neither hardlite nor SQLAlchemy."""
+    """Return the innermost line of the current thread that is neither hardlite nor SQLAlchemy.
+
+    Code without a file, as of the interactive interpreter, is named only if there is no other:
+    much of SQLAlchemy's own is made that way.
+    """
+    without_file: CallSite | None = None
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a frame without its whole stack
     while frame is not None:
         code = frame.f_code
         if not code.co_filename.startswith(_PLUMBING):
             return CallSite(code.co_filename, frame.f_lineno, code.co_name)
+        if code.co_filename.startswith("<"):
+            without_file = CallSite(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return without_file

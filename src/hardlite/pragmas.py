@@ -70,7 +70,11 @@ def apply_pragmas(run: Run, profile: Profile, place: Place, *, clock: Clock = sy
     patient = _patient(run, clock, clock.now() + profile.timeout)
     _set(patient, "busy_timeout", round(profile.busy_timeout * 1000))
     if place.file and place.writable:
-        _set_journal_mode(patient, profile, place.file)
+        took = _set_journal_mode(patient, profile, place.file)
+        if not took and profile.synchronous == "normal":
+            # NORMAL never corrupts in WAL; with a rollback journal a power cut can (sqlite.org,
+            # "PRAGMA Statements", synchronous).
+            profile = dataclasses.replace(profile, synchronous="full")
     for name, value in _settings(profile, place):
         _set(patient, name, value)
 
@@ -109,20 +113,25 @@ def _set(run: Run, name: str, value: int) -> None:
         )
 
 
-def _set_journal_mode(run: Run, profile: Profile, file: str) -> None:
+def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
+    """Set the journal mode; say no if WAL was wanted and cannot be had."""
     wanted = profile.journal_mode
     if wanted == "wal" and is_network(file):
         _say_once(file, "it is on a network file system, where WAL loses data")
         wanted = "delete"
-    if run("PRAGMA journal_mode") == wanted:
-        return
+    held = run("PRAGMA journal_mode")
+    if held == wanted:
+        return wanted == profile.journal_mode
+    if held == "memory":
+        # Of a new connection only a database in memory says so, one that has a name.
+        return True
     try:
         found = run(f"PRAGMA journal_mode = {wanted}")
     except sqlite3.OperationalError as error:
         if wanted != "wal" or primary_code(error) not in _REFUSALS:
             raise
         _say_once(file, f"SQLite answered: {error}")
-        return
+        return False
     if found != wanted:
         if wanted != "wal":
             raise PragmaRejectedError(
@@ -130,6 +139,8 @@ def _set_journal_mode(run: Run, profile: Profile, file: str) -> None:
                 "Another connection may have the file open in WAL; close it first.",
             )
         _say_once(file, f"SQLite stays at journal_mode {found}")
+        return False
+    return wanted == profile.journal_mode
 
 
 def _say_once(file: str, reason: str) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite.clock import system_clock
-from hardlite.connection import HardenedConnection
 from hardlite.engine import profile_of
 from hardlite.errors import (
     ConfigurationError,
@@ -156,6 +155,11 @@ def sessionmaker_of(target: Engine | sessionmaker[Any]) -> HardenedSessionmaker:
         return target
     if isinstance(target, Engine):
         return get_sessionmaker(target)
+    if not isinstance(target, sessionmaker):
+        raise ConfigurationError(
+            f"{target!r} is neither an engine nor a sessionmaker",
+            "Pass the hardened engine, or get_sessionmaker(engine).",
+        )
     settings = dict(target.kw)
     engine = settings.pop("bind", None)
     if not isinstance(engine, Engine):
@@ -219,7 +223,13 @@ def _require_seconds(timeout: float | None) -> None:
 
 def _begin_writing(connection: Connection, timeout: float | None) -> None:
     """Begin past SQLAlchemy, and raise what it would have raised."""
-    driver = cast("HardenedConnection", hardened(connection.connection.dbapi_connection))
+    driver = hardened(connection.connection.dbapi_connection)
+    if driver is None:
+        raise ConfigurationError(
+            f"The connections of {connection.engine.url!r} are wrapped in a class that hardlite "
+            "cannot look into, so no turn can be taken on them",
+            "Take out what wraps the driver's connections, such as an instrumentation of sqlite3.",
+        )
     begin = "BEGIN IMMEDIATE"
     try:
         driver.begin_writing(timeout)

@@ -104,6 +104,18 @@ def test_options_of_hardlite_are_refused_on_a_wrapped_connection(
         engine.execution_options(hardlite_timeout=1).connect()
 
 
+def test_no_turn_can_be_taken_on_a_wrapped_connection(
+    make_engine: EngineFactory, db_path: Path
+) -> None:
+    engine = make_engine(creator=lambda: Wrapper(plainly(db_path)()))
+
+    with (
+        pytest.raises(ConfigurationError, match="no turn can be taken on them"),
+        get_sessionmaker(engine).writer_connection(),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("pool", [NullPool, QueuePool, SingletonThreadPool, StaticPool])
 def test_any_class_of_pool_will_do(make_engine: EngineFactory, pool: type[Pool]) -> None:
     engine = make_engine(poolclass=pool)

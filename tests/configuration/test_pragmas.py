@@ -327,7 +327,9 @@ def test_where_sqlite_has_no_wal_that_is_said_once_and_the_file_works(
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE note (n)")
 
-    assert held(engine, {"journal_mode": "delete"}) == {"journal_mode": "delete"}
+    # NORMAL is safe in WAL only, so a rollback journal gets FULL.
+    expected: dict[str, object] = {"journal_mode": "delete", "synchronous": 2}
+    assert held(engine, expected) == expected
     assert warnings_of(caplog) == [
         (
             f"no WAL for {db_path}: SQLite stays at journal_mode delete. "
@@ -344,8 +346,8 @@ def test_where_no_second_file_can_be_made_the_loss_of_wal_is_said_once(
     path = tmp_path / f"{'n' * 247}.db"
     engine = make_engine(path, poolclass=NullPool)
 
-    assert held(engine, {"journal_mode": "delete"}) == {"journal_mode": "delete"}
-    assert held(engine, {"foreign_keys": 1}) == {"foreign_keys": 1}
+    expected: dict[str, object] = {"journal_mode": "delete", "foreign_keys": 1, "synchronous": 2}
+    assert held(engine, expected) == expected
     assert warnings_of(caplog) == [
         (
             f"no WAL for {path}: SQLite answered: unable to open database file. "
@@ -369,10 +371,11 @@ def network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_on_a_network_disk_a_rollback_journal_is_used_and_that_is_said_once(
     make_engine: EngineFactory, db_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected: dict[str, object] = {"journal_mode": "delete", "mmap_size": 0}
+    expected: dict[str, object] = {"journal_mode": "delete", "mmap_size": 0, "synchronous": 2}
 
     assert held(make_engine(), expected) == expected
     assert held(make_engine(), expected) == expected
+    assert held(make_engine(synchronous="off"), {"synchronous": 0}) == {"synchronous": 0}
     assert warnings_of(caplog) == [
         (
             f"no WAL for {db_path}: it is on a network file system, where WAL loses data. "

@@ -55,11 +55,11 @@ def test_the_inside_of_contextlib_is_left_out() -> None:
     assert Path(site.file) == Path(__file__)
 
 
-def test_code_without_a_file_has_no_site() -> None:
+def test_code_without_a_file_is_named_where_there_is_no_other() -> None:
     program = "from hardlite.call_sites import call_site; print(call_site())"
 
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
     )
 
-    assert run.stdout == "None\n"
+    assert run.stdout == "<string>:1 in <module>\n"

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -170,3 +171,10 @@ def test_a_sessionmaker_without_a_hardened_engine_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=says):
         sessionmaker_of(make())
+
+
+def test_a_url_is_no_engine() -> None:
+    url: Any = "sqlite:///app.db"
+
+    with pytest.raises(ConfigurationError, match="neither an engine nor a sessionmaker"):
+        sessionmaker_of(url)
