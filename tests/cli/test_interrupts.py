@@ -167,3 +167,34 @@ def test_ctrl_c_before_the_first_row_ends_the_command(
         event.remove(Engine, "connect", interrupt)
 
     assert (ran.code, ran.err) == (3, "hardlite: Interrupted.\n")
+
+
+class Busy(io.RawIOBase):
+    """A standard error on which Ctrl-C is pressed just as something is written to it."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: "Buffer") -> int:
+        if b"rows" in bytes(text):
+            signal.raise_signal(signal.SIGINT)
+        return len(bytes(text))
+
+
+def test_ctrl_c_in_the_middle_of_printing_ends_the_import_in_order(
+    sql: Sql, db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql(TABLE)
+    path = tmp_path / "people.csv"
+    path.write_text("id,name\n1,Ann\n2,Bob\n3,Cy\n", encoding="utf-8")
+    busy = io.TextIOWrapper(io.BufferedWriter(Busy()), encoding="utf-8", line_buffering=True)
+    monkeypatch.setattr(sys, "stderr", busy)
+    monkeypatch.setattr(
+        sys, "argv", ["hardlite", "import", str(path), str(db_path), "--batch-size", "1"]
+    )
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 3
+    assert sql("SELECT count(*) FROM people") == [(1,)]

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -57,4 +57,6 @@ class Feed:
             # A pipe may be silent for long, so do not wait for its next row.
             raise KeyboardInterrupt
         self.failure = KeyboardInterrupt()
-        complain("stopping after this batch; press Ctrl-C again to stop at once")
+        # The interrupt may have come in the middle of printing, where Python prints nothing else.
+        with suppress(RuntimeError):
+            complain("stopping after this batch; press Ctrl-C again to stop at once")
