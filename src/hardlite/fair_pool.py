@@ -38,8 +38,11 @@ class FairQueue(Queue[T]):
         with self.mutex:
             if self._waiting:
                 self._hand_over(item)
-            else:
+            elif self._full():
                 super().put(item, block, timeout)
+            else:
+                # Nobody waits for the conditions that the other put() would tell of this.
+                self._put(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:  # noqa: FBT001, FBT002
         """Take an item, or wait for one behind those who wait already.

@@ -106,10 +106,15 @@ def _set(run: Run, name: str, value: int) -> None:
     run(f"PRAGMA {name} = {value}")
     found = run(f"PRAGMA {name}")
     # What a SQLite or its file system layer does not have gives no answer: it is off.
-    if found != value and not (found is None and value == 0):
+    if found is not None or value != 0:
+        _require_held(name, value, found)
+
+
+def _require_held(name: str, wanted: int | str, found: object) -> None:
+    if found != wanted:
         raise PragmaRejectedError(
-            f"PRAGMA {name} was set to {value}, but SQLite {sqlite3.sqlite_version} holds {found}",
-            f"This SQLite may be built without it; give the engine {name}= a value it accepts.",
+            f"PRAGMA {name} was set to {wanted}, but SQLite {sqlite3.sqlite_version} holds {found}",
+            f"This SQLite may be built or configured without it; give the engine {name}= a value it accepts.",
         )
 
 
@@ -122,7 +127,7 @@ def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
     held = run("PRAGMA journal_mode")
     if held == wanted:
         return wanted == profile.journal_mode
-    if held == "memory":
+    if held == "memory" and wanted == "wal":
         # Of a new connection only a database in memory says so, one that has a name.
         return True
     try:
@@ -132,14 +137,10 @@ def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
             raise
         _say_once(file, f"SQLite answered: {error}")
         return False
-    if found != wanted:
-        if wanted != "wal":
-            raise PragmaRejectedError(
-                f"journal_mode was set to {wanted}, but {file} stays at {found}",
-                "Another connection may have the file open in WAL; close it first.",
-            )
+    if wanted == "wal" and found != wanted:
         _say_once(file, f"SQLite stays at journal_mode {found}")
         return False
+    _require_held("journal_mode", wanted, found)
     return wanted == profile.journal_mode
 
 

@@ -240,7 +240,8 @@ class TransactionOwner(sqlite3.Connection):
         if kept and (self._writing or self._turn is not None):
             _tally.commits += 1
         self._writing = self._snapshot = False
-        self._release()
+        if self._turn is not None:
+            self._release()
         if self._foreign_keys_suspended:
             self._foreign_keys_suspended = False
             restore_foreign_keys(self)

@@ -292,7 +292,7 @@ def test_a_journal_mode_that_sqlite_keeps_is_refused(
 
     engine = make_engine(journal_mode="off", creator=defensive)
 
-    with pytest.raises(PragmaRejectedError, match=r"set to off, but .*app.db stays at delete"):
+    with pytest.raises(PragmaRejectedError, match=r"set to off, but SQLite .* holds delete"):
         engine.connect()
 
 
