@@ -7,9 +7,7 @@ RETURNING, mapped classes with more to them than columns), the rows go through S
 
 import dataclasses
 import itertools
-import operator
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from sqlalchemy import Insert, Table
@@ -19,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from hardlite.driver_insert import DriverInsert, Reach, reach_of
 from hardlite.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
@@ -28,47 +27,6 @@ Row = Mapping[str, object]
 Within = Session | Connection
 """What has the transaction: a session, or a connection where none is needed."""
 _Keys = tuple[str, ...]
-_Processor = Callable[[Any], Any]
-
-
-_TRIGGERED = """
-SELECT lower(tbl_name) FROM sqlite_master WHERE type = 'trigger'
-UNION ALL SELECT lower(tbl_name) FROM sqlite_temp_master WHERE type = 'trigger'
-"""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Direct:
-    """An INSERT for rows with one set of keys, ready for the driver."""
-
-    sql: str
-    take: Callable[[Row], tuple[object, ...]]
-    processors: tuple[tuple[int, _Processor], ...]
-
-    def values(self, rows: Sequence[Row]) -> list[tuple[object, ...]] | None:
-        """Return what to bind, or None if a row lacks a key or a processor refuses a value."""
-        try:
-            taken = list(map(self.take, rows))
-            if not self.processors:
-                return taken
-            columns: list[Iterable[object]] = list(zip(*taken, strict=True))
-            for index, process in self.processors:
-                columns[index] = list(map(process, columns[index]))
-            return list(zip(*columns, strict=True))
-        except Exception:  # noqa: BLE001 - a processor may raise anything; SQLAlchemy tells it
-            return None
-
-
-class _Taken(list[tuple[object, ...]]):
-    """Parameters that know how many of them the driver has taken, a refused one included."""
-
-    def __iter__(self) -> Iterator[tuple[object, ...]]:
-        self._iterator = super().__iter__()
-        return self._iterator
-
-    @property
-    def taken(self) -> int:
-        return len(self) - operator.length_hint(self._iterator)
 
 
 class UnwritableTargetError(Exception):
@@ -85,7 +43,7 @@ class _Prepared:
 
     statement: Insert
     names: Mapping[str, str]
-    direct: _Direct | None
+    direct: DriverInsert | None
 
 
 class RowInserter:
@@ -106,7 +64,7 @@ class RowInserter:
         self._conflict: Conflict = conflict
         self._dialect = dialect
         self._prepared: dict[_Keys, _Prepared] = {}
-        self._triggers: bool | None = None
+        self._reach: Reach | None = None
         if conflict != "error":
             self._target.require_one_table(f"conflict={conflict!r}")
 
@@ -129,7 +87,7 @@ class RowInserter:
             direct = self._prepare(within, tuple(rows[0])).direct
             values = direct.values(rows) if direct else None
             if direct and values is not None:
-                return self._skipped(rows, _run(within, direct, values))
+                return self._skipped(rows, direct.insert(connection_of(within), values))
         return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
 
     def insert_good(
@@ -137,55 +95,40 @@ class RowInserter:
     ) -> list[tuple[int, Exception]] | None:
         """Insert the good ones among ``rows``; return the others by their offset, each with why.
 
-        A row that fails undoes its own INSERT and nothing before it (sqlite.org, "The ON CONFLICT
-        Clause", ABORT), so the driver goes on with the row after it: a bad row costs one call.
-
         Returns:
-            None, with nothing written, where that is not so: the rows differ in their keys, need
-            SQLAlchemy for each row, may be skipped, or fire triggers, which can RAISE(FAIL).
+            None, with nothing written, where that is not so easy: the rows differ in their keys,
+            need SQLAlchemy for each row, may be skipped, or can undo more than themselves.
         """
         alike = len(set(map(frozenset, rows))) == 1
         if not alike or self._conflict == "ignore" or self._target.unset_by_none:
             return None
         direct = self._prepare(within, tuple(rows[0])).direct
         values = direct.values(rows) if direct else None
-        if direct is None or values is None or self._fires_triggers(within):
+        if direct is None or values is None or not self._look(within).own:
             return None
-        driver = cast("sqlite3.Connection", connection_of(within).connection.dbapi_connection)
-        faults: list[tuple[int, Exception]] = []
-        start = 0
-        while start < len(rows):
-            part = _Taken(values[start:])
-            try:
-                _run(within, direct, part)
-                break
-            except Exception as error:
-                if not at_fault(error) or not driver.in_transaction:
-                    raise
-                start += part.taken
-                faults.append((start - 1, error))
-        return faults
+        return direct.insert_good(connection_of(within), values, at_fault)
 
-    def _fires_triggers(self, within: Within) -> bool:
-        if self._triggers is None:
-            names = {table.name.lower() for table in self._target.tables}
-            found = connection_of(within).exec_driver_sql(_TRIGGERED).scalars()
-            self._triggers = not names.isdisjoint(found)
-        return self._triggers
+    def _look(self, within: Within) -> Reach:
+        if self._reach is None:
+            (table,) = self._target.tables
+            self._reach = reach_of(connection_of(within), table)
+        return self._reach
 
     def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
         prepared = self._prepare(within, keys)
         direct = prepared.direct
         values = direct.values(rows) if direct else None
         if direct and values is not None:
-            return self._skipped(rows, _run(within, direct, values))
+            return self._skipped(rows, direct.insert(connection_of(within), values))
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
         renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
         result = within.execute(prepared.statement, renamed)
-        return self._skipped(rows, cast("CursorResult[Any]", result))
+        if self._conflict != "ignore":
+            return 0
+        return len(rows) - cast("CursorResult[Any]", result).rowcount
 
-    def _skipped(self, rows: Sequence[Row], result: CursorResult[Any]) -> int:
-        return len(rows) - result.rowcount if self._conflict == "ignore" else 0
+    def _skipped(self, rows: Sequence[Row], inserted: int) -> int:
+        return len(rows) - inserted if self._conflict == "ignore" else 0
 
     def _prepare(self, within: Within, keys: _Keys) -> _Prepared:
         found = self._prepared.get(keys)
@@ -199,9 +142,15 @@ class RowInserter:
             target.require_known(keys)
         columns = tuple(target.column_of.get(key, key) for key in keys)
         statement = self._for_table(columns) if target.statement is None else target.statement
-        direct = _directly(statement, keys, columns, self._dialect) if target.plain else None
+        direct: DriverInsert | None = None
+        if target.plain:
+            compiled = _compile(statement, columns, self._dialect)
+            key_of = dict(zip(columns, keys, strict=True))
+            direct = DriverInsert.of(compiled, key_of, self._dialect)
         if direct is not None:
             _require_target(within, direct.sql, len(columns))
+            if target.statement is not None or not self._look(within).shareable:
+                direct = direct.alone()
         else:
             self._require_tables(within, columns)
         names = keys if target.statement is not None else columns
@@ -236,43 +185,12 @@ def _compile(statement: Insert, columns: Sequence[str], dialect: Dialect) -> SQL
     return statement.compile(dialect=dialect, column_keys=list(columns))
 
 
-def _directly(statement: Insert, keys: _Keys, columns: _Keys, dialect: Dialect) -> _Direct | None:
-    """Compile ``statement`` for the driver, or say None where SQLAlchemy is needed for each row."""
-    compiled = _compile(statement, columns, dialect)
-    order = compiled.positiontup or []
-    # A default that Python computes is one more parameter than there are columns.
-    if not order or compiled.effective_returning or sorted(order) != sorted(columns):
-        return None
-    processors = [
-        (index, process)
-        for index, name in enumerate(order)
-        if (process := _bind_processor(compiled, name, dialect)) is not None
-    ]
-    key_of = dict(zip(columns, keys, strict=True))
-    return _Direct(compiled.string, _taker([key_of[name] for name in order]), tuple(processors))
-
-
-def _bind_processor(compiled: SQLCompiler, name: str, dialect: Dialect) -> _Processor | None:
-    return compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _taker(keys: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
-    if len(keys) == 1:
-        (key,) = keys
-        return lambda row: (row[key],)
-    return operator.itemgetter(*keys)
-
-
 def _require_target(within: Within, sql: str, parameters: int) -> None:
     """Tell a table or column that is not there from a row at fault: no row can go in."""
     try:
         connection_of(within).exec_driver_sql(f"EXPLAIN {sql}", (None,) * parameters).close()
     except OperationalError as error:
         raise UnwritableTargetError(error) from error
-
-
-def _run(within: Within, direct: _Direct, values: list[tuple[object, ...]]) -> CursorResult[Any]:
-    return connection_of(within).exec_driver_sql(direct.sql, values)
 
 
 def _are_dicts(rows: Sequence[Row]) -> bool:

@@ -20,7 +20,7 @@ gate gate_registry
 transactions locked write_lock inherited table_rebuild transaction_owner cursor connection
 execution_options fair_pool pragmas engine plugin
 retry sessions
-report tracebacks insert_target fast_insert batch_writer progress_bar batches
+report tracebacks insert_target driver_insert fast_insert batch_writer progress_bar batches
 sources
 demo
 cli
