@@ -5,6 +5,7 @@ from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     ConfigurationError,
     DatabaseLockedError,
+    DatabaseReplacedError,
     HardliteError,
     ImportRejectedError,
     MissingExtraError,
@@ -16,6 +17,8 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
+from hardlite.holder import Holder
+from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
 from hardlite.report import BatchResult, ImportReport, Rejection
 from hardlite.retry import retry_on_locked
@@ -25,9 +28,12 @@ __all__ = [
     "BatchResult",
     "ConfigurationError",
     "DatabaseLockedError",
+    "DatabaseReplacedError",
     "HardliteError",
+    "Holder",
     "ImportRejectedError",
     "ImportReport",
+    "LockHolders",
     "MissingExtraError",
     "PragmaRejectedError",
     "Profile",
@@ -41,6 +47,7 @@ __all__ = [
     "batched_unit_of_work",
     "create_hardened_engine",
     "get_sessionmaker",
+    "holders",
     "retry_on_locked",
     "run_in_transaction",
 ]

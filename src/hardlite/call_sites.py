@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import types
 
 import sqlalchemy
 
@@ -16,6 +17,14 @@ _PLUMBING = (
     contextlib.__file__,
     "<",
 )
+
+_USER, _INSIDE, _NO_FILE = range(3)
+_kinds: dict[str, int] = {}
+"""What each source file met so far is: there are few of them, and many frames."""
+
+_depths: tuple[int, ...] = ()
+"""How far up the stack the last answers were, newest first; see `_found_before`."""
+_DEPTHS = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,19 +45,70 @@ class CallSite:
         return f"{self.file}:{self.line} in {self.function}"
 
 
-def call_site() -> CallSite | None:
-    """Return the innermost line of the current thread that is neither hardlite nor SQLAlchemy.
+def call_site(frame: types.FrameType | None = None) -> CallSite | None:
+    """Return the innermost line that is neither hardlite nor SQLAlchemy.
 
     Code without a file, as of the interactive interpreter, is named only if there is no other:
     much of SQLAlchemy's own is made that way.
+
+    Args:
+        frame: where to begin; that of the caller if left out.
     """
+    if frame is not None:
+        return _nearest(frame)
+    found = _found_before()
+    return _nearest(sys._getframe(1)) if found is None else _site(found)  # noqa: SLF001
+
+
+def _nearest(frame: types.FrameType | None) -> CallSite | None:
     without_file: CallSite | None = None
-    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a frame without its whole stack
+    depth = 0
     while frame is not None:
-        code = frame.f_code
-        if not code.co_filename.startswith(_PLUMBING):
-            return CallSite(code.co_filename, frame.f_lineno, code.co_name)
-        if code.co_filename.startswith("<"):
-            without_file = CallSite(code.co_filename, frame.f_lineno, code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
+        kind = _kind_of(frame.f_code.co_filename)
+        if kind == _USER:
+            _remember(depth)
+            return _site(frame)
+        if kind == _NO_FILE:
+            without_file = _site(frame)
+        frame = frame.f_back
+        depth += 1
     return without_file
+
+
+def _found_before() -> types.FrameType | None:
+    """Look for the line where it has been before: as deep, and right above the plumbing.
+
+    To walk up costs the interpreter an object for each frame, which is more than all the rest of
+    taking a turn. A stack that looks the same at both places can have a line of the program
+    further in only if SQLAlchemy called that one back; then the outer one is named instead.
+    """
+    for depth in _depths:
+        try:
+            frame = sys._getframe(depth + 2)  # noqa: SLF001 - past this function and call_site()
+        except ValueError:
+            continue
+        if _kinds.get(frame.f_code.co_filename) == _USER:
+            inner = sys._getframe(depth + 1)  # noqa: SLF001
+            if _kinds.get(inner.f_code.co_filename, _USER) != _USER:
+                return frame
+    return None
+
+
+def _remember(depth: int) -> None:
+    global _depths  # noqa: PLW0603 - replaced as a whole: threads may do so at once
+    if depth and depth not in _depths:
+        _depths = (depth, *_depths[: _DEPTHS - 1])
+
+
+def _kind_of(file: str) -> int:
+    kind = _kinds.get(file)
+    if kind is None:
+        kind = _USER
+        if file.startswith(_PLUMBING):
+            kind = _NO_FILE if file.startswith("<") else _INSIDE
+        _kinds[file] = kind
+    return kind
+
+
+def _site(frame: types.FrameType) -> CallSite:
+    return CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -13,6 +13,10 @@ class Clock(Protocol):
         """Seconds on a clock that never goes back; only differences mean anything."""
         ...
 
+    def wall(self) -> float:
+        """Seconds since 1970 in UTC: what other processes read too; it may be set back."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass."""
         ...
@@ -24,6 +28,10 @@ class SystemClock:
     def now(self) -> float:
         """Seconds of `time.monotonic`."""
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds of `time.time`."""
+        return time.time()
 
     def sleep(self, seconds: float) -> None:
         """Sleep for ``seconds``."""

@@ -30,7 +30,7 @@ class HardenedCursor(sqlite3.Cursor):
             return super().execute(sql, parameters)
         if kind is None:
             return super().execute(sql, parameters)
-        began = connection.before(kind)
+        began = connection.before(kind, sql)
         changes = connection.total_changes if began else None
         try:
             super().execute(sql, parameters)
@@ -48,7 +48,7 @@ class HardenedCursor(sqlite3.Cursor):
         kind = kind_of(sql)
         if kind is None:
             return super().executemany(sql, parameters)
-        began = connection.before(kind)
+        began = connection.before(kind, sql)
         changes = connection.total_changes if began else None
         try:
             super().executemany(sql, parameters)

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection, CursorResult, Dialect
+from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = ["DriverInsert", "Reach", "reach_of"]
@@ -55,6 +56,9 @@ class Reach:
 
 class _Taken(list[Values]):
     """Parameters that know how many of them the driver has taken, a refused one included."""
+
+    _iterator: Iterator[Values] = iter(())
+    """Stays so if there is but one of them: SQLAlchemy then takes it out by itself."""
 
     def __iter__(self) -> Iterator[Values]:
         self._iterator = super().__iter__()
@@ -132,7 +136,7 @@ class DriverInsert:
         if grouped:
             groups = self._groups(values[:grouped])
             try:
-                inserted = _run(connection, self.group, groups).rowcount
+                inserted = self._run_groups(connection, groups)
             except Exception:
                 if _driver(connection).in_transaction:
                     first = (groups.taken - 1) * self.rows
@@ -161,10 +165,10 @@ class DriverInsert:
                 return faults + self._good_alone(connection, values, start, len(values), at_fault)
             groups = self._groups(values[start : start + grouped])
             try:
-                _run(connection, self.group, groups)
+                self._run_groups(connection, groups)
                 start += grouped
-            except Exception as error:
-                if not _goes_on(connection, error, at_fault):
+            except Exception:
+                if not _driver(connection).in_transaction:
                     raise
                 kept = groups.taken - 1
                 start += kept * self.rows
@@ -199,6 +203,19 @@ class DriverInsert:
 
     def _how_many_grouped(self, rows: int) -> int:
         return rows - rows % self.rows if self.group else 0
+
+    def _run_groups(self, connection: Connection, groups: _Taken) -> int:
+        try:
+            return _run(connection, self.group, groups).rowcount
+        except StatementError as error:
+            # A hundred lines of question marks would hide what happened.
+            error.statement, error.ismulti = self.sql, True
+            error.params = self._rows_of(groups[groups.taken - 1])
+            raise
+
+    def _rows_of(self, group: Values) -> list[Values]:
+        width = len(group) // self.rows
+        return [group[start : start + width] for start in range(0, len(group), width)]
 
     def _groups(self, values: list[Values]) -> _Taken:
         flat = itertools.chain.from_iterable

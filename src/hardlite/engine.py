@@ -23,11 +23,12 @@ from sqlalchemy.util import immutabledict
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
 from hardlite.fair_pool import close_idle
-from hardlite.gate_registry import call_before_fork, gate_for
-from hardlite.locked import translate
+from hardlite.gate_registry import call_before_fork, find_holders_by, gate_for
+from hardlite.locked import turn_holder
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
 from hardlite.statements import FOR_UPDATE
+from hardlite.translation import translate
 
 __all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
 
@@ -251,5 +252,6 @@ def _dispose_in_child() -> None:
 
 
 call_before_fork(_close_idle_connections)
+find_holders_by(turn_holder)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_dispose_in_child)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from sqlalchemy import exc
 
 if TYPE_CHECKING:
-    from hardlite.gate import Holder
+    from hardlite.holder import Holder
     from hardlite.report import ImportReport
 
 __all__ = [
     "ConfigurationError",
     "DatabaseLockedError",
+    "DatabaseReplacedError",
+    "FileReplacedError",
     "HardliteError",
     "ImportRejectedError",
     "LockedByOtherError",
@@ -153,6 +155,62 @@ class LockedByOtherError(sqlite3.OperationalError):
     def __reduce__(self) -> tuple[Callable[[str], "LockedByOtherError"], tuple[str]]:
         facts = {name: getattr(self, name) for name in ("hint", "waited", "holder", "stale")}
         return functools.partial(type(self), **facts), (str(self),)
+
+
+class FileReplacedError(sqlite3.OperationalError):
+    """The driver's face of `DatabaseReplacedError`, with SQLite's own code for it."""
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+        self.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
+        self.sqlite_errorcode = int(sqlite3.SQLITE_READONLY_DBMOVED)
+
+    def __reduce__(self) -> tuple[Callable[[str], "FileReplacedError"], tuple[str]]:
+        return functools.partial(type(self), hint=self.hint), (str(self),)
+
+
+class DatabaseReplacedError(exc.OperationalError, HardliteError):
+    """The database file was deleted, moved or replaced while a connection had it open.
+
+    It is a `sqlalchemy.exc.OperationalError`. The connections of the pool are closed with it, so
+    the next one opens the file that is there now.
+
+    Attributes:
+        hint: what to do about it.
+    """
+
+    slug = "database-replaced"
+
+    def __init__(
+        self,
+        statement: str | None,
+        params: object,
+        orig: BaseException,
+        hint: str,
+        hide_parameters: bool = False,
+        ismulti: bool | None = None,
+    ) -> None:
+        parameters = cast("Sequence[object] | None", params)
+        super().__init__(
+            statement, parameters, orig, hide_parameters=hide_parameters, ismulti=ismulti
+        )
+        # SQLAlchemy prints its one argument as it is, but several as a tuple.
+        self.args = self.args[:1]
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{exc.OperationalError.__str__(self)}\n{self.hint} [{self.slug}]"
+
+    def __reduce__(self) -> tuple[type["DatabaseReplacedError"], tuple[object, ...]]:
+        return type(self), (
+            self.statement,
+            self.params,
+            self.orig,
+            self.hint,
+            self.hide_parameters,
+            self.ismulti,
+        )
 
 
 class DatabaseLockedError(exc.OperationalError, HardliteError):

@@ -3,52 +3,30 @@
 A writer takes a `Turn` before BEGIN IMMEDIATE and ends it after COMMIT or ROLLBACK has returned.
 SQLite's own lock stays the arbiter of correctness; the gate adds order, which SQLite's busy
 handler does not have (sqlite.org, "Register A Callback To Handle SQLITE_BUSY Errors").
+
+Threads queue here, and the first of them makes their process queue among the processes. While no
+other process waits, the turn goes from thread to thread; else the process gives it up after each
+transaction and queues again, so that many threads here get no more than one thread elsewhere.
 """
 
 import collections
-import contextvars
-import dataclasses
 import logging
 import math
 import os
 import threading
-import weakref
+from collections.abc import Callable
 
-from hardlite.call_sites import CallSite, call_site
+from hardlite.call_sites import call_site
+from hardlite.claims import Alone, Claim
 from hardlite.clock import Clock, system_clock
 from hardlite.errors import ReentrantWriteError
+from hardlite.gate_note import encode
+from hardlite.holder import Holder
+from hardlite.turn import Turn
 
-__all__ = ["Gate", "Holder", "Turn", "TurnTimeoutError"]
+__all__ = ["Gate", "TurnTimeoutError"]
 
 _log = logging.getLogger("hardlite.gate")
-
-# The turns used on behalf of what runs now: this thread's work, this request, this task. The
-# thread alone says too little: one of a pool takes up other work while its turn waits for another
-# thread to commit it, as requests of FastAPI do.
-_used_here: contextvars.ContextVar[tuple["weakref.ref[Turn]", ...]] = contextvars.ContextVar(
-    "hardlite_turns_used_here", default=()
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who has the turn.
-
-    Attributes:
-        pid: process id.
-        thread: name of the thread, or what is known of one that has ended.
-        held: seconds the turn has lasted so far.
-        site: the line of code where the transaction began, if it is known.
-    """
-
-    pid: int
-    thread: str
-    held: float
-    site: CallSite | None
-
-    def __str__(self) -> str:
-        place = f", begun at {self.site}" if self.site else ""
-        return f"{self.thread} of process {self.pid} for {self.held:.3f} s{place}"
 
 
 class TurnTimeoutError(Exception):
@@ -59,47 +37,6 @@ class TurnTimeoutError(Exception):
         self.waited = waited
         self.holder = holder
         self.ahead = ahead
-
-
-class Turn:
-    """The right to write, from `Gate.take` until `release`.
-
-    Attributes:
-        owner: identifier of the thread that used the turn last.
-        site: where it was taken.
-        since: the clock's reading when it was granted.
-        waited: seconds spent waiting for it.
-    """
-
-    __slots__ = ("__weakref__", "_gate", "_mark", "owner", "since", "site", "waited")
-
-    def __init__(self, gate: "Gate", owner: int, site: CallSite | None, since: float) -> None:
-        self._gate = gate
-        self._mark: weakref.ref[Turn] = weakref.ref(self)
-        self.owner = owner
-        self.site = site
-        self.since = since
-        self.waited = 0.0
-
-    def held(self) -> float:
-        """Seconds since the turn was granted."""
-        return self._gate.clock.now() - self.since
-
-    def use(self) -> None:
-        """Note that this thread uses the turn, and on whose behalf."""
-        self.owner = threading.get_ident()
-        marks = _used_here.get()
-        if self._mark not in marks:
-            alive = tuple(mark for mark in marks if mark() is not None)
-            _used_here.set((*alive, self._mark))
-
-    def is_mine(self) -> bool:
-        """Say whether whoever asks has this turn, and so would wait for itself."""
-        return self.owner == threading.get_ident() and self._mark in _used_here.get()
-
-    def release(self) -> None:
-        """Hand the turn to the next in line; a second call does nothing."""
-        self._gate.release(self)
 
 
 class _Waiter:
@@ -113,16 +50,27 @@ class _Waiter:
 
 
 class Gate:
-    """First come, first served among the threads of this process.
+    """First come, first served among the threads of this process, and it among the processes.
 
     Args:
         name: what to call the database in messages.
+        claim: this process's claim among others; left out where there can be none.
+        elsewhere: says who of another process has the turn.
         clock: measures waits and holds.
     """
 
-    def __init__(self, name: str, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        claim: Claim | None = None,
+        elsewhere: Callable[[], Holder | None] = lambda: None,
+        clock: Clock = system_clock,
+    ) -> None:
         self.name = name
         self.clock = clock
+        self._claim: Claim = Alone() if claim is None else claim
+        self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._turn: Turn | None = None
         self._queue: collections.deque[_Waiter] = collections.deque()
@@ -130,24 +78,45 @@ class Gate:
         # lock; so a release only notes the turn here, and whoever has the lock settles it.
         self._ended: collections.deque[Turn] = collections.deque()
 
-    def take(self, timeout: float, *, warn_wait: float = math.inf) -> Turn:
+    def take(
+        self,
+        timeout: float,
+        *,
+        label: str = "",
+        warn_wait: float = math.inf,
+        warn_hold: float = math.inf,
+        unordered: bool = False,
+    ) -> Turn:
         """Wait for the turn.
 
         Args:
             timeout: longest wait, in seconds.
+            label: what it is wanted for, for those who wait behind it.
             warn_wait: seconds of waiting after which a warning names the holder.
+            warn_hold: seconds after which the turn has been held for too long.
+            unordered: keep out the threads of this process only.
 
         Raises:
             TurnTimeoutError: the timeout passed first.
             ReentrantWriteError: this thread has the turn already, so it would wait for itself.
         """
         started = self.clock.now()
-        turn = Turn(self, threading.get_ident(), call_site(), started)
+        turn = Turn(
+            clock=self.clock,
+            end=self.release,
+            site=call_site(),
+            label=label,
+            since=started,
+            warn_hold=warn_hold,
+            unordered=unordered,
+        )
         turn.use()
         try:
             waiter = self._enter(turn, started)
             if waiter is not None:
                 self._wait(waiter, timeout, warn_wait)
+            if self._claim.shared and not unordered:
+                self._claim.write_note(self._note(turn))
             return turn
         except BaseException:
             # An interrupt must not leave a turn that nobody holds or a place that nobody wants.
@@ -155,10 +124,33 @@ class Gate:
             self.release(turn)
             raise
 
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that this process has right now."""
+        return self._turn
+
     def holder(self) -> Holder | None:
-        """Say who has the turn right now."""
+        """Say who has the turn right now, of this process or another one."""
+        return self.own_holder() or self._elsewhere()
+
+    def own_holder(self) -> Holder | None:
+        """Say which thread of this process has the turn."""
         turn = self._turn
         return None if turn is None else self._describe(turn)
+
+    def queue(self) -> tuple[Holder, ...]:
+        """Say which threads of this process wait for a turn, in order."""
+        now, names = self.clock.now(), _thread_names()
+        return tuple(
+            Holder(
+                pid=os.getpid(),
+                thread=names.get(waiter.turn.owner),
+                held=now - waiter.started,
+                site=waiter.turn.site,
+                label=waiter.turn.label or None,
+            )
+            for waiter in list(self._queue)
+        )
 
     def waiting(self) -> int:
         """Count the threads that wait for a turn."""
@@ -169,18 +161,28 @@ class Gate:
         self._ended.append(turn)
         self._settle()
 
+    def rest(self) -> None:
+        """End what need not go on while nobody waits, before a fork."""
+        self._claim.rest()
+
+    def forget(self) -> None:
+        """Let go of everything shared with the parent, in a child that a fork has made."""
+        self._claim.forget()
+
     def _enter(self, turn: Turn, started: float) -> _Waiter | None:
         """Take the free turn and return None, or join the queue."""
         try:
             with self._lock:
                 current = self._turn
                 if current is None and not self._queue:
-                    self._turn = turn
-                    return None
-                if current is not None and current.is_mine() and current not in self._ended:
+                    if turn.unordered or self._claim.held or self._try_claim():
+                        self._turn = turn
+                        return None
+                elif current is not None and current.is_mine() and current not in self._ended:
                     raise self._reentrant(current, turn)
                 waiter = _Waiter(turn, started)
                 self._queue.append(waiter)
+                self._advance()
                 return waiter
         finally:
             self._settle()
@@ -220,41 +222,70 @@ class Gate:
         queue = list(self._queue)
         return queue.index(waiter) if waiter in queue else 0
 
+    # What follows runs with the lock in hand, but for _settle() and _claimed(). An interrupt may
+    # end any of it at any point, and the next to come here finishes what was begun: each step
+    # looks at how things are, a turn leaves the list of the ended ones last, and a waiter the queue.
+
     def _settle(self) -> None:
         # Never waits for a thread that waits for this one: whoever has a lock and is made by the
         # garbage collector to release a turn of another gate has seen that gate's lock free.
         # Looked at again after each unlock: what was noted meanwhile is not left over.
         while self._ended and not self._lock.locked():
             with self._lock:
-                # A turn leaves the list last, and a waiter the queue: after an interrupt at any
-                # point the next to come here finishes what was begun.
                 while self._ended:
                     if self._ended[0] is self._turn:
-                        self._hand_over(self._ended[0])
+                        self._end_turn()
+                    self._advance()
                     self._ended.popleft()
 
-    def _hand_over(self, ended: Turn) -> None:
-        now = self.clock.now()
-        if self._queue and self._queue[0].turn is ended:
+    def _claimed(self) -> None:
+        with self._lock:
+            self._claim.sought, self._claim.held = False, True
+            self._advance()
+        self._settle()
+
+    def _end_turn(self) -> None:
+        if self._queue and self._queue[0].turn is self._turn:
             self._queue.popleft()
-        if not self._queue:
-            self._turn = None
-            return
-        waiter = self._queue[0]
-        waiter.turn.since = now
-        waiter.turn.waited = now - waiter.started
-        self._turn = waiter.turn
-        waiter.granted.release()
-        self._queue.popleft()
+        if self._queue and self._claim.held and self._claim.others_wait():
+            self._claim.drop()
+        self._turn = None
+
+    def _advance(self) -> None:
+        """Grant the turn to the first in line, or see to it that this process gets its turn."""
+        if self._turn is None:
+            if not self._queue:
+                self._claim.drop()
+                return
+            first = self._queue[0]
+            if not (first.turn.unordered or self._claim.held or self._try_claim()):
+                if not self._claim.sought:
+                    self._claim.seek(self._claimed)
+                if not self._claim.held:
+                    return
+            now = self.clock.now()
+            first.turn.since, first.turn.waited = now, now - first.started
+            self._turn = first.turn
+        if self._queue and self._queue[0].turn is self._turn:
+            if self._queue[0].granted.locked():
+                self._queue[0].granted.release()
+            self._queue.popleft()
+
+    def _try_claim(self) -> bool:
+        return not self._claim.sought and self._claim.try_now()
 
     def _describe(self, turn: Turn) -> Holder:
-        names = {thread.ident: f"thread {thread.name!r}" for thread in threading.enumerate()}
         return Holder(
             pid=os.getpid(),
-            thread=names.get(turn.owner, "a thread that has ended"),
+            thread=_thread_names().get(turn.owner, "a thread that has ended"),
             held=turn.held(),
             site=turn.site,
+            label=turn.label or None,
         )
+
+    def _note(self, turn: Turn) -> bytes:
+        name = threading.current_thread().name
+        return encode(os.getpid(), self.clock.wall(), f"thread {name!r}", turn.site, turn.label)
 
     def _reentrant(self, current: Turn, asking: Turn) -> ReentrantWriteError:
         return ReentrantWriteError(
@@ -263,3 +294,7 @@ class Gate:
             "it would wait for itself",
             "Use the first session or connection for both writes, or commit it before the second.",
         )
+
+
+def _thread_names() -> dict[int | None, str]:
+    return {thread.ident: f"thread {thread.name!r}" for thread in threading.enumerate()}

@@ -2,15 +2,20 @@
 
 import logging
 import os
+import pathlib
 import threading
 import weakref
 from collections.abc import Callable
 
+from hardlite.claims import ProcessClaim
 from hardlite.clock import system_clock
 from hardlite.errors import ReentrantWriteError
-from hardlite.gate import Gate, Turn, TurnTimeoutError
+from hardlite.gate import Gate, TurnTimeoutError
+from hardlite.holder import Holder
+from hardlite.turn import Turn
+from hardlite.turn_files import TurnFiles
 
-__all__ = ["call_before_fork", "gate_for"]
+__all__ = ["call_before_fork", "find_holders_by", "gate_for", "known_gate", "known_gates"]
 
 _log = logging.getLogger("hardlite.gate")
 
@@ -21,6 +26,7 @@ _lock = threading.Lock()
 _gates: weakref.WeakValueDictionary[str, Gate] = weakref.WeakValueDictionary()
 _held_over_fork: list[Turn] = []
 _before_fork_too: list[Callable[[], None]] = []
+_find_holder: Callable[[str], Holder | None] = lambda _: None  # noqa: E731 - until one is given
 
 
 def gate_for(name: str) -> Gate:
@@ -33,8 +39,31 @@ def gate_for(name: str) -> Gate:
     with _lock:
         gate = _gates.get(name)
         if gate is None:
-            gate = _gates[name] = Gate(name)
+            gate = _gates[name] = _new_gate(name)
         return gate
+
+
+def known_gate(name: str) -> Gate | None:
+    """Return the gate of the database called ``name`` if this process has one."""
+    return _gates.get(name)
+
+
+def known_gates() -> list[Gate]:
+    """Return the gates that this process has."""
+    return list(_gates.values())
+
+
+def find_holders_by(find: Callable[[str], Holder | None]) -> None:
+    """Let gates ask ``find`` who of another process has the turn on a file."""
+    global _find_holder  # noqa: PLW0603 - what finds them stands above this module
+    _find_holder = find
+
+
+def _new_gate(name: str) -> Gate:
+    if not pathlib.Path(name).is_absolute():
+        return Gate(name)
+    claim = ProcessClaim(TurnFiles(name))
+    return Gate(name, claim=claim, elsewhere=lambda: _find_holder(name))
 
 
 def call_before_fork(action: Callable[[], None]) -> None:
@@ -53,14 +82,16 @@ def _before_fork() -> None:
     deadline = system_clock.now() + FORK_PATIENCE
     for gate in list(_gates.values()):
         try:
-            _held_over_fork.append(gate.take(max(0.0, deadline - system_clock.now())))
+            left = max(0.0, deadline - system_clock.now())
+            _held_over_fork.append(gate.take(left, unordered=True))
         except (ReentrantWriteError, TurnTimeoutError):
             _log.warning(
                 "forking while %s writes to %s: the child cannot write to that file; "
                 "commit before the fork, or start the child with the 'spawn' method",
-                gate.holder() or "another thread",
+                gate.own_holder() or "another thread",
                 gate.name,
             )
+        gate.rest()
     for action in _before_fork_too:
         action()
 
@@ -74,6 +105,8 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     global _lock, _gates  # noqa: PLW0603 - the child starts with gates of its own
     _held_over_fork.clear()
+    for gate in list(_gates.values()):
+        gate.forget()
     _gates = weakref.WeakValueDictionary()
     _lock = threading.Lock()
 

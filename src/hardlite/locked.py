@@ -1,33 +1,54 @@
-"""From a lock that was not had to an error that says who, how long, and what to do."""
+"""What the driver raises for a lock that was not had: who has it, how long, and what to do."""
 
-import sqlite3
+import logging
+import os
+import pathlib
 
-from sqlalchemy.engine.interfaces import ExceptionContext
-
-from hardlite.errors import DatabaseLockedError, LockedByOtherError, StaleSnapshotError
+from hardlite.errors import LockedByOtherError
 from hardlite.gate import TurnTimeoutError
-from hardlite.result_codes import Fate, fate_of
+from hardlite.holder import Holder
+from hardlite.lock_holders import LockHolders, look_at
 
-__all__ = ["foreign_lock", "lock_error", "no_turn", "stale_snapshot", "translate"]
+__all__ = [
+    "FOREIGN_HINT",
+    "STALE_HINT",
+    "foreign_lock",
+    "no_turn",
+    "stale_snapshot",
+    "turn_holder",
+    "warn_of_foreign_lock",
+]
 
-_STALE_HINT = (
+_log = logging.getLogger("hardlite.connection")
+
+STALE_HINT = (
     "Start the transaction again from its first read, for example with run_in_transaction; or "
     "take the turn before reading, with Session.writer() or SELECT ... FOR UPDATE. If a result of "
     "an earlier SELECT is still open on this connection, fetch it whole before writing."
 )
-_FOREIGN_HINT = (
-    "A program that does not use hardlite, or a checkpoint or backup, holds the lock. Find it "
-    "with lsof or fuser on the database file; let it commit, or give the writer a longer timeout."
+FOREIGN_HINT = (
+    "A program that does not use hardlite, or a checkpoint or backup, holds the lock: see "
+    "`hardlite who` on the database file. Let it commit, or give the writer a longer timeout."
 )
+
+
+def turn_holder(file: str) -> Holder | None:
+    """Say who of another process has the turn on a file."""
+    seen = _look(file)
+    return None if seen is None else seen.turn
 
 
 def no_turn(database: str, cause: TurnTimeoutError) -> LockedByOtherError:
     """Describe a turn that was not granted in time."""
-    holder = cause.holder
-    who = f"the turn is held by {holder}" if holder else "the turn was passed on at that moment"
+    seen = _look(database)
+    holder, who = cause.holder, "the turn is held by"
+    if holder is None and seen is not None:
+        # The turn is free, and whose it is next does not take it: it may be stopped.
+        holder, who = seen.next_in_line, "the turn is free, and it is offered to"
+    told = f"{who} {holder}" if holder else "the turn was passed on at that moment"
     return LockedByOtherError(
         f"database is locked: waited {cause.waited:.3f} s for a turn on {database}, "
-        f"with {cause.ahead} writers ahead in the queue; {who}",
+        f"with {_ahead(seen, cause.ahead)} ahead in the queue; {told}",
         hint=(
             "Shorten the transaction named above (no network, files or user input between its "
             "first write and its commit), split long imports with batched_unit_of_work, or give "
@@ -40,11 +61,24 @@ def no_turn(database: str, cause: TurnTimeoutError) -> LockedByOtherError:
 
 def foreign_lock(database: str, waited: float) -> LockedByOtherError:
     """Describe a lock of SQLite that somebody outside of the gate holds."""
+    holder = _foreign_holder(database)
     return LockedByOtherError(
-        f"database is locked: it was this writer's turn on {database}, but somebody outside of "
-        f"hardlite held SQLite's write lock for the {waited:.3f} s it waited",
-        hint=_FOREIGN_HINT,
+        f"database is locked: it was this writer's turn on {database}, but for the {waited:.3f} s "
+        f"it waited SQLite's lock was held by {holder or 'somebody'}, outside of hardlite",
+        hint=FOREIGN_HINT,
         waited=waited,
+        holder=holder,
+    )
+
+
+def warn_of_foreign_lock(database: str, waited: float) -> None:
+    """Log who holds SQLite's lock without having the turn."""
+    _log.warning(
+        "waiting for SQLite's lock on %s since %.1f s, in turn; it is held by %s, outside of "
+        "hardlite",
+        database,
+        waited,
+        _foreign_holder(database) or "somebody",
     )
 
 
@@ -53,42 +87,31 @@ def stale_snapshot(database: str) -> LockedByOtherError:
     return LockedByOtherError(
         f"database is locked: this transaction has read {database} as it was before another "
         "commit, and cannot write on what is out of date",
-        hint=_STALE_HINT,
+        hint=STALE_HINT,
         stale=True,
     )
 
 
-def lock_error(
-    error: sqlite3.Error,
-    *,
-    statement: str | None = None,
-    parameters: object = None,
-    hide_parameters: bool = False,
-    ismulti: bool | None = None,
-) -> DatabaseLockedError:
-    """Make SQLAlchemy's face of a lock error of the driver."""
-    stale = fate_of(error) is Fate.RESTART
-    hint, waited, holder = _STALE_HINT if stale else _FOREIGN_HINT, 0.0, None
-    if isinstance(error, LockedByOtherError):
-        hint, waited, holder = error.hint, error.waited, error.holder
-    kind = StaleSnapshotError if stale else DatabaseLockedError
-    return kind(statement, parameters, error, hint, waited, holder, hide_parameters, ismulti)
-
-
-def translate(context: ExceptionContext) -> DatabaseLockedError | None:
-    """Turn a lock error of the driver into hardlite's; leave every other error as it is.
-
-    This is the engine's ``handle_error`` listener (SQLAlchemy, "Core Events").
-    """
-    error = context.original_exception
-    if not isinstance(error, sqlite3.Error) or fate_of(error) not in {Fate.WAIT, Fate.RESTART}:
+def _look(file: str) -> LockHolders | None:
+    if not pathlib.Path(file).is_absolute():
         return None
-    engine = context.engine
-    return lock_error(
-        error,
-        statement=context.statement,
-        parameters=context.parameters,
-        hide_parameters=engine is not None and engine.hide_parameters,
-        # With it SQLAlchemy shows the first and last of many parameter sets, not all of them.
-        ismulti=getattr(context.sqlalchemy_exception, "ismulti", None),
-    )
+    try:
+        return look_at(file, probe=False)
+    except OSError:
+        # It is only to say more about an error that is there already.
+        return None
+
+
+def _foreign_holder(file: str) -> Holder | None:
+    seen = _look(file)
+    return None if seen is None else seen.writer
+
+
+def _ahead(seen: LockHolders | None, threads: int) -> str:
+    """Tell who comes first: threads of this process, and the processes that wait too."""
+    others = [] if seen is None else [seen.next_in_line, *seen.queue]
+    mine = os.getpid()
+    processes = sorted({str(one.pid) for one in others if one is not None and one.pid != mine})
+    if not processes:
+        return f"{threads} writers"
+    return f"{threads} writers of this process and processes {', '.join(processes)}"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from hardlite.clock import Clock, system_clock
-from hardlite.errors import PragmaRejectedError
+from hardlite.errors import ConfigurationError, PragmaRejectedError
 from hardlite.filesystems import is_network
 from hardlite.profile import MEBIBYTE, Profile
 from hardlite.result_codes import Fate, fate_of, primary_code
@@ -65,8 +65,15 @@ def apply_pragmas(run: Run, profile: Profile, place: Place, *, clock: Clock = sy
         clock: bounds the wait for processes that open the file at the same moment.
 
     Raises:
+        ConfigurationError: the file is on a network file system, and ``network="refuse"``.
         PragmaRejectedError: SQLite holds another value than the one set.
     """
+    if profile.network == "refuse" and place.file and is_network(place.file):
+        raise ConfigurationError(
+            f"{place.file} is on a network file system, whose locks do not keep writers apart",
+            "Put the file on a local disk; or leave network= at 'fallback', which uses a rollback "
+            "journal there and trusts the locks of that file system.",
+        )
     patient = _patient(run, clock, clock.now() + profile.timeout)
     _set(patient, "busy_timeout", round(profile.busy_timeout * 1000))
     if place.file and place.writable:

@@ -20,12 +20,14 @@ JournalMode = Literal["wal", "delete", "truncate", "persist", "memory", "off"]
 Synchronous = Literal["off", "normal", "full", "extra"]
 TempStore = Literal["default", "file", "memory"]
 TransactionMode = Literal["relaxed", "snapshot", "immediate"]
+Network = Literal["fallback", "refuse"]
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "journal_mode": get_args(JournalMode),
     "synchronous": get_args(Synchronous),
     "temp_store": get_args(TempStore),
     "transaction": get_args(TransactionMode),
+    "network": get_args(Network),
 }
 _SECONDS = ("busy_timeout", "timeout", "warn_wait", "warn_hold")
 _WHOLE = ("cache_size", "wal_autocheckpoint", "journal_size_limit", "mmap_size")
@@ -63,6 +65,8 @@ class Profile:
             ``"snapshot"`` or ``"immediate"``.
         warn_wait: seconds of waiting for a turn after which a warning names the holder.
         warn_hold: seconds of holding a turn after which a warning is logged.
+        network: what becomes of a file on a network file system, where WAL loses data:
+            ``"fallback"`` warns once and uses a rollback journal, ``"refuse"`` raises.
 
     Raises:
         ConfigurationError: a value is not one of those allowed.
@@ -86,6 +90,7 @@ class Profile:
     transaction: TransactionMode = "relaxed"
     warn_wait: float = 1.0
     warn_hold: float = 2.0
+    network: Network = "fallback"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

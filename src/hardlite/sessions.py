@@ -14,13 +14,13 @@ from hardlite.engine import profile_of
 from hardlite.errors import (
     ConfigurationError,
     DatabaseLockedError,
-    LockedByOtherError,
+    FileReplacedError,
     SessionmakerConflictError,
 )
 from hardlite.execution_options import READER, hardened
-from hardlite.locked import lock_error
 from hardlite.profile import Profile
 from hardlite.transaction_owner import writes_committed
+from hardlite.translation import told
 
 __all__ = [
     "HardenedSessionmaker",
@@ -233,9 +233,9 @@ def _begin_writing(connection: Connection, timeout: float | None) -> None:
     begin = "BEGIN IMMEDIATE"
     try:
         driver.begin_writing(timeout)
-    except LockedByOtherError as error:
-        raise lock_error(error, statement=begin) from error
     except sqlite3.Error as error:
-        raise DBAPIError.instance(
+        if isinstance(error, FileReplacedError):
+            connection.invalidate(error)
+        raise told(error, statement=begin) or DBAPIError.instance(
             begin, None, error, sqlite3.Error, dialect=connection.dialect
         ) from error

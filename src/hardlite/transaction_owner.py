@@ -11,11 +11,14 @@ import threading
 from hardlite import locked
 from hardlite.clock import system_clock
 from hardlite.errors import ReadOnlySessionError, UsageError
-from hardlite.gate import Gate, Turn, TurnTimeoutError
+from hardlite.file_identity import FileIdentity
+from hardlite.gate import Gate, TurnTimeoutError
+from hardlite.hold_watch import watch_holds
 from hardlite.profile import Profile, TransactionMode
 from hardlite.statements import Kind, kinds_of_script
 from hardlite.table_rebuild import restore_foreign_keys, suspend_foreign_keys
 from hardlite.transactions import Plan, known_plan, writes
+from hardlite.turn import Turn
 from hardlite.write_lock import take_write_lock
 
 __all__ = ["TransactionOwner", "writes_committed"]
@@ -23,6 +26,7 @@ __all__ = ["TransactionOwner", "writes_committed"]
 _log = logging.getLogger("hardlite.connection")
 
 _DEFAULT = Profile()
+_LABEL = 100  # characters of a statement that tell others what it is
 _READ, _WRITE = Kind.READ, Kind.WRITE
 
 
@@ -65,6 +69,7 @@ class TransactionOwner(sqlite3.Connection):
         self.timeout = _DEFAULT.timeout
         self.set_mode(_DEFAULT.transaction)
         self.file = self._files()["main"]
+        self._identity: FileIdentity | None = None
 
     # What the engine and a fork set
 
@@ -96,6 +101,7 @@ class TransactionOwner(sqlite3.Connection):
         self.timeout = profile.timeout
         self._gate = gate
         self._writable = writable
+        self._identity = FileIdentity(self.file) if self.file and writable else None
         self.set_mode(profile.transaction)
 
     def set_mode(self, mode: TransactionMode, *, reader: bool = False) -> None:
@@ -106,8 +112,12 @@ class TransactionOwner(sqlite3.Connection):
 
     # What the cursor and the session ask
 
-    def before(self, kind: Kind) -> bool:
+    def before(self, kind: Kind, sql: str = "") -> bool:
         """Do what has to be done before a statement; say whether that began a transaction.
+
+        Args:
+            kind: what it asks for.
+            sql: the statement, for those who wait behind it; empty if there is none yet.
 
         Raises:
             ReadOnlySessionError: the session reads and the statement could write.
@@ -138,8 +148,9 @@ class TransactionOwner(sqlite3.Connection):
         if kind is Kind.REBUILD:
             self._suspend_foreign_keys(for_one_statement=self._declared is None)
         if plan.take_turn:
-            self._take(plan)
+            self._take(plan, sql)
         elif plan.begin:
+            self._require_same_file()
             self.run(plan.begin)
             self._snapshot = True
         return plan.begin is not None
@@ -164,7 +175,7 @@ class TransactionOwner(sqlite3.Connection):
         if Kind.REBUILD in kinds:
             self._suspend_foreign_keys(for_one_statement=False)
         if needs_turn:
-            self._take(Plan(take_turn=True))
+            self._take(Plan(take_turn=True), script)
         return needs_turn
 
     def after_script(self, *, writes: bool) -> None:
@@ -191,14 +202,23 @@ class TransactionOwner(sqlite3.Connection):
 
     # How it is done
 
-    def _take(self, plan: Plan) -> None:
+    def _take(self, plan: Plan, sql: str) -> None:
         started = system_clock.now()
         try:
             if self._gate is not None and self._turn is None:
-                self._turn = self._gate.take(self.timeout, warn_wait=self.profile.warn_wait)
-            if plan.begin:
+                watch_holds()
+                self._turn = self._gate.take(
+                    self.timeout,
+                    label=sql[:_LABEL],
+                    warn_wait=self.profile.warn_wait,
+                    warn_hold=self.profile.warn_hold,
+                )
+            self._require_same_file()
+            if plan.begin and self._has_attached:
                 # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
-                self._lock("BEGIN" if self._has_attached else plan.begin, started)
+                self.run("BEGIN")
+            elif plan.begin:
+                self._lock(plan.begin, started)
             elif plan.upgrade:
                 self._upgrade(started)
         except BaseException as error:
@@ -221,13 +241,18 @@ class TransactionOwner(sqlite3.Connection):
 
     def _lock(self, sql: str, started: float) -> None:
         take_write_lock(
-            self.run,
+            sqlite3.Cursor(self).execute,
             sql,
             file=self.file,
             started=started,
             timeout=self.timeout,
             busy_timeout=self.profile.busy_timeout,
+            warn_wait=self.profile.warn_wait,
         )
+
+    def _require_same_file(self) -> None:
+        if self._identity is not None:
+            self._identity.require_before()
 
     def _suspend_foreign_keys(self, *, for_one_statement: bool) -> None:
         self._foreign_keys_suspended |= suspend_foreign_keys(
@@ -237,7 +262,8 @@ class TransactionOwner(sqlite3.Connection):
     def _settle_if_over(self, *, kept: bool) -> None:
         if self.in_transaction:
             return
-        if kept and (self._writing or self._turn is not None):
+        wrote = kept and (self._writing or self._turn is not None)
+        if wrote:
             _tally.commits += 1
         self._writing = self._snapshot = False
         if self._turn is not None:
@@ -245,6 +271,8 @@ class TransactionOwner(sqlite3.Connection):
         if self._foreign_keys_suspended:
             self._foreign_keys_suspended = False
             restore_foreign_keys(self)
+        if wrote and self._identity is not None:
+            self._identity.require_after()
 
     def _release(self) -> None:
         turn = self._turn
@@ -254,7 +282,7 @@ class TransactionOwner(sqlite3.Connection):
         turn.release()
         # Forgotten last: what an interrupt leaves is released by the rollback that follows.
         self._turn = None
-        if held > self.profile.warn_hold:
+        if held > turn.warn_hold and not turn.has_warned:
             _log.warning(
                 "a turn on %s was held for %.1f s; it began at %s", self.file, held, turn.site
             )

@@ -16,8 +16,10 @@ PACKAGE = ROOT / "src" / "hardlite"
 ORDER = """
 errors
 call_sites clock profile result_codes statements filesystems
+holder gate_note file_locks turn_files claims turn
 gate gate_registry
-transactions locked write_lock inherited table_rebuild transaction_owner cursor connection
+lock_holders hold_watch
+file_identity transactions locked write_lock translation inherited table_rebuild transaction_owner cursor connection
 execution_options fair_pool pragmas engine plugin
 retry sessions
 report tracebacks insert_target driver_insert fast_insert batch_writer progress_bar batches

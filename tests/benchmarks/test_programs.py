@@ -1,7 +1,11 @@
 """Each program under benchmarks/ runs; what it prints of a few rows means nothing."""
 
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +22,18 @@ WAYS_OF_OTHERS = {
     "peewee-insert-many": "peewee",
     "peewee-bulk-create": "peewee",
     "django": "django",
+}
+
+SCENES = [
+    "processes-2", "processes-8", "processes-32", "threads-64", "processes-8x8",
+    "processes-32-short", "importer", "foreign-0.2ms", "foreign-1ms", "foreign-5ms", "imports",
+]  # fmt: skip
+SYSTEMS = {
+    "plain": "sqlalchemy",
+    "recipe": "sqlalchemy",
+    "peewee": "peewee",
+    "django": "django",
+    "hardlite": "hardlite",
 }
 
 
@@ -79,3 +95,79 @@ def test_memory_measures_with_both_page_caches(tmp_path: Path) -> None:
 
     assert told.count("MiB") == 1 + 2 * 4
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_contention_plays_each_scene(scene: str, tmp_path: Path) -> None:
+    told = printed_by(
+        "contention.py", "--scene", scene, "--systems", "recipe", "hardlite", "--seconds", "0.1",
+        "--items", "2", "--at-most", "2", "--directory", str(tmp_path),
+    )  # fmt: skip
+
+    assert "Every counter equals the commits reported, and every database is sound." in told
+    assert "times better than" in told
+    assert "goal: " in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scene", ["processes-2", "imports"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_contention_lets_each_system_write_and_import(
+    system: str, scene: str, tmp_path: Path
+) -> None:
+    told = printed_by(
+        "contention.py", "--scene", scene, "--systems", system, "--seconds", "0.1", "--items", "2",
+        "--at-most", "2", "--rounds", "2", "--directory", str(tmp_path),
+    )  # fmt: skip
+
+    is_missing = f"({SYSTEMS[system]} is not installed)" in told
+    assert is_missing == (find_spec(SYSTEMS[system]) is None)
+    if is_missing:
+        pytest.skip(f"{SYSTEMS[system]} is not installed")
+    assert "Every counter equals the commits reported" in told
+
+
+def test_contention_draws_a_page_that_needs_no_other_file(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+
+    printed_by(
+        "contention.py", "--scene", "processes-2", "importer", "--systems", "plain", "hardlite",
+        "--seconds", "0.1", "--at-most", "2", "--plot", str(page),
+    )  # fmt: skip
+
+    html = page.read_text("utf-8")
+    assert html.count("<section>") == 2
+    assert html.count("<polyline") == 2 * 2 + 2, "each scene has a curve for each system"
+    assert not re.search(r"https?://|<script|<link|@import", html)
+
+
+def test_contention_finds_what_was_lost_and_what_was_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PROGRAMS)
+    check = import_module("contention_check")
+    figures = import_module("contention_figures").Figures
+    scene = import_module("contention_scenes").SCENES["processes-2"]
+    path = tmp_path / "app.db"
+    check.create(path, wal=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO note (worker) VALUES (1)")
+    one_commit = figures(
+        waits=[0.1], units=[0.1], written=1, commits=1, rate=1.0, longest_hold=0.1, jain=1.0,
+        errors={}, cpu=0.1, elapsed=1.0,
+    )  # fmt: skip
+
+    wrong = check.check(path, scene, {"writers": one_commit}, items=0)
+
+    assert wrong == ["counter: 0 in the database, 1 reported"]
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.5, 2.0), (0.75, 3.0), (0.99, 4.0), (1.0, 4.0), (0.0, 1.0)]
+)
+def test_contention_takes_the_percentile_of_the_nearest_rank(
+    share: float, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PROGRAMS)
+
+    assert import_module("contention_figures").quantile([1.0, 2.0, 3.0, 4.0], share) == expected

@@ -130,7 +130,12 @@ def test_a_writable_file_in_a_folder_that_is_not_is_read_and_the_loss_of_wal_tol
             (
                 f"no WAL for {file}: SQLite answered: attempt to write a readonly database. "
                 "Readers and writers will wait for each other."
-            )
+            ),
+            (
+                f"writers to {file} in other processes are not ordered, because [Errno 13] "
+                f"Permission denied: '{file}-gate': the threads of this process take turns, and "
+                "SQLite's own lock keeps processes apart"
+            ),
         ],
     }
 

@@ -30,7 +30,9 @@ def test_a_setting_is_told_with_its_default(name: str) -> None:
     assert sections("settings.md", "###")[name].startswith(f"Default `{written}`")
 
 
-@pytest.mark.parametrize("name", ["journal_mode", "synchronous", "temp_store", "transaction"])
+@pytest.mark.parametrize(
+    "name", ["journal_mode", "synchronous", "temp_store", "transaction", "network"]
+)
 def test_a_setting_that_is_a_word_is_told_with_all_words(name: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
         Profile().evolve({name: "nothing"})

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, exc
 from sqlalchemy.pool import NullPool, QueuePool
 
-from hardlite import PragmaRejectedError, Profile
+from hardlite import ConfigurationError, PragmaRejectedError, Profile
 from hardlite.connection import HardenedConnection
 from hardlite.filesystems import is_network
 from hardlite.pragmas import wal_reset_bug
@@ -382,6 +382,21 @@ def test_on_a_network_disk_a_rollback_journal_is_used_and_that_is_said_once(
             "Readers and writers will wait for each other."
         )
     ]
+
+
+@pytest.mark.usefixtures("network_disk")
+def test_a_network_disk_is_refused_where_that_is_asked_for(
+    make_engine: EngineFactory, db_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="is on a network file system") as caught:
+        make_engine(network="refuse").connect()
+
+    assert str(db_path) in str(caught.value)
+    assert "local disk" in caught.value.hint
+
+
+def test_a_local_disk_is_not_refused(make_engine: EngineFactory) -> None:
+    assert held(make_engine(network="refuse"), {"journal_mode": "wal"}) == {"journal_mode": "wal"}
 
 
 @pytest.mark.usefixtures("network_disk")

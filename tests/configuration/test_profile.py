@@ -26,6 +26,7 @@ PROFILES = st.builds(
     transaction=st.sampled_from(["relaxed", "snapshot", "immediate"]),
     warn_wait=SECONDS,
     warn_hold=SECONDS,
+    network=st.sampled_from(["fallback", "refuse"]),
 )
 
 
@@ -44,6 +45,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "transaction": "relaxed",
         "warn_wait": 1.0,
         "warn_hold": 2.0,
+        "network": "fallback",
     }
 
 

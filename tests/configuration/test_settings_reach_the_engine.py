@@ -26,6 +26,7 @@ OTHER_VALUES: dict[str, Any] = {
     "transaction": "immediate",
     "warn_wait": 0.5,
     "warn_hold": 0.25,
+    "network": "refuse",
 }
 
 

@@ -63,3 +63,38 @@ def test_code_without_a_file_is_named_where_there_is_no_other() -> None:
     )
 
     assert run.stdout == "<string>:1 in <module>\n"
+
+
+def test_each_of_many_places_is_named_whatever_was_named_before(engine: Engine) -> None:
+    """Where the last ones were found is where the next is looked for first."""
+    sites: list[CallSite | None] = []
+    event.listen(engine, "engine_connect", asking(sites))
+
+    def at_depth(depth: int) -> None:
+        if depth:
+            at_depth(depth - 1)
+        else:
+            engine.connect().close()
+
+    def elsewhere() -> None:
+        engine.connect().close()
+
+    for _ in range(2):
+        for depth in range(8):
+            at_depth(depth)
+        elsewhere()
+        with engine.begin():
+            pass
+
+    own = Path(__file__).read_text("utf-8").splitlines()
+    assert all(site is not None and Path(site.file) == Path(__file__) for site in sites)
+    found = [(site.function, own[site.line - 1].strip()) for site in sites if site is not None]
+    one_round = [("at_depth", "engine.connect().close()")] * 8
+    one_round += [("elsewhere", "engine.connect().close()")]
+    one_round += [
+        (
+            "test_each_of_many_places_is_named_whatever_was_named_before",
+            "with engine.begin():",
+        )
+    ]
+    assert found == one_round * 2

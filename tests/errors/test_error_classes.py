@@ -15,6 +15,8 @@ from hardlite.call_sites import CallSite
 from hardlite.errors import (
     ConfigurationError,
     DatabaseLockedError,
+    DatabaseReplacedError,
+    FileReplacedError,
     HardliteError,
     ImportRejectedError,
     LockedByOtherError,
@@ -27,7 +29,7 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
-from hardlite.gate import Holder
+from hardlite.holder import Holder
 from tests.fixtures.databases import EngineFactory
 
 E = TypeVar("E", bound=Exception)
@@ -69,7 +71,9 @@ def locked(
 
 def test_these_tests_know_every_error() -> None:
     special = {ImportRejectedError, MissingExtraError, DatabaseLockedError, StaleSnapshotError}
-    known = {kind.__name__ for kind in special.union(PLAIN, {LockedByOtherError})}
+    of_the_driver = {LockedByOtherError, FileReplacedError}
+    kinds = special.union(PLAIN, of_the_driver, {DatabaseReplacedError})
+    known = {kind.__name__ for kind in kinds}
 
     assert known == set(errors.__all__)
 
@@ -202,6 +206,8 @@ def test_the_drivers_face_has_sqlites_code_and_keeps_its_facts_when_pickled(
         (DatabaseLockedError, {HardliteError, exc.OperationalError}),
         (StaleSnapshotError, {DatabaseLockedError}),
         (LockedByOtherError, {sqlite3.OperationalError}),
+        (DatabaseReplacedError, {HardliteError, exc.OperationalError}),
+        (FileReplacedError, {sqlite3.OperationalError}),
     ],
 )
 def test_an_error_stands_where_it_was_promised(

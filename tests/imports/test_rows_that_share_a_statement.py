@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, ForeignKey, Integer, MetaData, String, Table, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import Column
 
 from hardlite import ImportReport, batched_unit_of_work, create_hardened_engine
@@ -271,7 +271,27 @@ def test_a_disk_that_is_full_is_no_rows_fault(
 
     report = batched_unit_of_work(engine, items, names(), batch_size=100, on_error=on_error)
 
-    assert report.error is not None
+    assert isinstance(report.error, OperationalError)
     assert "full" in str(report.error)
+    assert str(report.error.statement).count("(?") == 1
     assert (report.committed, report.rejected) == (100, 0)
     assert ids(engine) == list(range(100))
+
+
+@pytest.mark.parametrize("batch_size", [50, 51])
+def test_the_only_statement_of_a_batch_can_fail_too(engine: Engine, batch_size: int) -> None:
+    """SQLAlchemy hands a single set of parameters to the driver in another way than several."""
+    run(engine, NAMES)
+    commits: list[None] = []
+    event.listen(engine, "commit", lambda _: commits.append(None))
+
+    report = batched_unit_of_work(
+        engine,
+        rows_with_bad_ones(batch_size, (0, 3, batch_size - 1)),
+        names(),
+        batch_size=batch_size,
+        on_error="isolate",
+    )
+
+    assert rejected(report) == [0, 3, batch_size - 1]
+    assert len(commits) == 1

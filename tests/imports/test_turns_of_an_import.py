@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from hardlite import batched_unit_of_work, get_sessionmaker
 from hardlite.batches import OnError
 from hardlite.errors import ReentrantWriteError, UsageError
-from hardlite.gate import Holder
 from hardlite.gate_registry import gate_for
+from hardlite.holder import Holder
 from hardlite.report import BatchResult
 from tests.fixtures.arrivals import PATIENCE, listening
 from tests.fixtures.databases import EngineFactory

@@ -112,7 +112,7 @@ connection = engine.connect()
 connection.execute(INSERT, {"who": "parent"})
 
 def child():
-    assert gate_for(path).holder() is None
+    assert gate_for(path).own_holder() is None
     try:
         write(engine.execution_options(hardlite_timeout=0), "child")
     except DatabaseLockedError:

@@ -11,7 +11,9 @@ import pytest
 
 from hardlite.call_sites import CallSite
 from hardlite.errors import ReentrantWriteError
-from hardlite.gate import Gate, Holder, Turn, TurnTimeoutError
+from hardlite.gate import Gate, TurnTimeoutError
+from hardlite.holder import Holder
+from hardlite.turn import Turn
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
 
 

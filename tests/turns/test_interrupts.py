@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 import hardlite
-from hardlite.gate import Gate, Turn, TurnTimeoutError
+from hardlite.gate import Gate, TurnTimeoutError
+from hardlite.turn import Turn
 from tests.fixtures.arrivals import PATIENCE, listening
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.programs import run_program

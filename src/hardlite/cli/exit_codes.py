@@ -14,6 +14,9 @@ class ExitCode(enum.IntEnum):
     SOME_REJECTED = 1
     """It went through, and some rows were left out."""
 
+    SOMEBODY_HOLDS = 1
+    """Somebody holds a lock or waits for one."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 

@@ -1,0 +1,129 @@
+"""Warns of a turn that lasts too long, while it lasts, with the place where its thread is now.
+
+When it is over it is too late to see what took so long. A thread of its own looks a few times a
+second, and only while there is somebody to look at.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import sysconfig
+import threading
+import types
+from collections.abc import Iterable
+
+from hardlite.call_sites import CallSite, call_site
+from hardlite.gate import Gate
+from hardlite.gate_registry import call_before_fork, known_gates
+from hardlite.turn import Turn
+
+__all__ = ["look_at_holds", "watch_holds"]
+
+_log = logging.getLogger("hardlite.connection")
+
+_PAUSE = 0.25
+"""Seconds between two looks."""
+_LOOKS = 4
+"""Looks without anybody to look at, after which the thread ends."""
+_LIBRARIES = tuple(
+    f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+"""Where code is that programs use and are not made of."""
+
+
+class _Watch:
+    """The thread that looks, if there is one."""
+
+    thread: threading.Thread | None = None
+    starting = threading.Lock()
+    ending = threading.Event()
+
+
+def watch_holds() -> None:
+    """See to it that somebody looks."""
+    if _Watch.thread is None and _Watch.starting.acquire(blocking=False):
+        try:
+            thread = threading.Thread(target=_look_again, name="hardlite-watch", daemon=True)
+            # None can be started when there are too many, or the interpreter is about to end: a
+            # write does not fail because nobody looks at it.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+                _Watch.thread = thread
+        finally:
+            _Watch.starting.release()
+
+
+def look_at_holds(gates: Iterable[Gate]) -> bool:
+    """Warn once of each turn that has been held for too long; say whether any is held at all."""
+    busy = False
+    for gate in gates:
+        turn = gate.turn
+        if turn is not None:
+            busy = True
+            if turn.held() > turn.warn_hold and not turn.has_warned:
+                turn.has_warned = True
+                _warn(gate, turn)
+    return busy
+
+
+def _warn(gate: Gate, turn: Turn) -> None:
+    _log.warning(
+        "a turn on %s is still held by %s%s",
+        gate.name,
+        gate.own_holder() or "a thread that has just ended it",
+        _place(turn.owner),
+    )
+
+
+def _place(thread: int) -> str:
+    """Tell where a thread is: the innermost line, and the one of the program that led there."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - the documented way to a frame
+    if frame is None:
+        return ""
+    here = CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    caller = _caller(frame)
+    called = "" if caller in {None, here} else f", called from {caller}"
+    return f"; its thread is now at {here}{called}"
+
+
+def _caller(frame: types.FrameType | None) -> CallSite | None:
+    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
+        frame = frame.f_back
+    return None if frame is None else call_site(frame)
+
+
+def _look_again() -> None:
+    idle = 0
+    while idle < _LOOKS and not _Watch.ending.wait(_PAUSE):
+        idle = 0 if look_at_holds(known_gates()) else idle + 1
+    _Watch.thread = None
+    # Who took a turn in the meantime has seen a thread, and started none.
+    if not _Watch.ending.is_set() and look_at_holds(known_gates()):
+        watch_holds()
+
+
+def _end() -> None:
+    """End the thread before a fork, of which Python warns where there are threads."""
+    thread = _Watch.thread
+    if thread is not None:
+        _Watch.ending.set()
+        thread.join()
+
+
+def _go_on_in_parent() -> None:
+    _Watch.ending.clear()
+    # A turn of another thread may be held over the fork.
+    if look_at_holds(known_gates()):
+        watch_holds()
+
+
+def _begin_in_child() -> None:
+    _Watch.thread = None
+    _Watch.starting = threading.Lock()
+    _Watch.ending = threading.Event()
+
+
+call_before_fork(_end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_go_on_in_parent, after_in_child=_begin_in_child)

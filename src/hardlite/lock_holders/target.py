@@ -1,0 +1,76 @@
+"""From an engine, a URL or a path to the database file, without opening anything."""
+
+import os
+import stat
+import urllib.parse
+
+from sqlalchemy import exc
+from sqlalchemy.engine import URL, Engine, make_url
+
+from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
+
+__all__ = ["database_file"]
+
+
+def database_file(target: Engine | str | os.PathLike[str]) -> str:
+    """Return the real path of the database file that ``target`` names.
+
+    Args:
+        target: an engine, hardened or not; a path; or a URL as text.
+
+    Raises:
+        ConfigurationError: it names a database in memory, or no file that exists.
+        UnsupportedDatabaseError: it names a database that is not one of SQLite.
+    """
+    if isinstance(target, Engine):
+        name = _file_of_url(target.url)
+    elif isinstance(target, str) and "://" in target:
+        name = _file_of_url(_url(target))
+    else:
+        name = os.fspath(target)
+    if not name or name == ":memory:":
+        raise ConfigurationError(
+            f"{_shown(target)} names a database in memory: no other process can lock it",
+            "Give the path of a database file, or an engine on one.",
+        )
+    file = os.path.realpath(name)
+    try:
+        kind = os.stat(file).st_mode  # noqa: PTH116 - no more than a look
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ConfigurationError(f"There is no database {name}", "Check the path.") from error
+    if not stat.S_ISREG(kind):
+        raise ConfigurationError(f"{name} is not a file", "Give the path of the database file.")
+    return file
+
+
+def _url(text: str) -> URL:
+    try:
+        return make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise ConfigurationError(
+            f"{text} is not a database URL", "Give a path, or a URL such as sqlite:///app.db."
+        ) from error
+
+
+def _file_of_url(url: URL) -> str:
+    if url.get_backend_name() != "sqlite":
+        raise UnsupportedDatabaseError(
+            f"{url.render_as_string()} is not a SQLite database",
+            "Give a path, or a URL such as sqlite:///app.db.",
+        )
+    name = url.database or ""
+    if url.query.get("mode") == "memory":
+        return ""
+    return _file_of_uri(name) if name.startswith("file:") else name
+
+
+def _file_of_uri(uri: str) -> str:
+    # sqlite.org, "Uniform Resource Identifiers": an authority is empty or localhost.
+    parts = urllib.parse.urlsplit(uri)
+    if "mode=memory" in parts.query.split("&"):
+        return ""
+    return urllib.parse.unquote(parts.path)
+
+
+def _shown(target: Engine | str | os.PathLike[str]) -> str:
+    return repr(target.url if isinstance(target, Engine) else target)

@@ -1,0 +1,192 @@
+"""The two files beside a database by which processes take turns.
+
+``app.db-gate`` is locked by the process whose turn it is, ``app.db-gateq`` by the one that is
+next. Whoever wants the turn has to be next first: so a process that gives the turn back and asks
+again at once does not come before one that waits. Both files stay there for ever: a file that is
+deleted while others wait for its lock would let two of them in.
+
+They give order, nothing else. Where they cannot be had, SQLite's own lock still keeps writers
+apart.
+"""
+
+import contextlib
+import logging
+import os
+import pathlib
+import stat
+import sys
+
+from hardlite.file_locks import lock, try_lock, unlock
+
+__all__ = ["TurnFiles"]
+
+_log = logging.getLogger("hardlite.gate")
+
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class TurnFiles:
+    """This process's view of the two files.
+
+    Args:
+        database: the absolute path of the database, as SQLite resolved it.
+
+    Attributes:
+        trouble: why processes could not be ordered, the last time that was tried; None if they
+            were.
+
+    The descriptors are this object's own and are closed with it.
+    """
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.trouble: Exception | None = None
+        self._open: tuple[int, int] | None = None
+        self._has_warned = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    def try_claim(self) -> bool:
+        """Take the turn of this process if nobody has it or is next; say whether that was so."""
+        try:
+            while True:
+                turn, place = self._files()
+                if not try_lock(place):
+                    return False
+                try:
+                    free = try_lock(turn)
+                finally:
+                    unlock(place)
+                if not free or (self._is_in_place(turn) and self._is_in_place(place)):
+                    return free
+        except OSError as error:
+            self.go_without(error)
+            return True
+
+    def claim(self) -> None:
+        """Wait for the turn of this process, however long it takes."""
+        try:
+            while True:
+                turn, place = self._files()
+                lock(place)
+                try:
+                    lock(turn)
+                finally:
+                    unlock(place)
+                if self._is_in_place(turn) and self._is_in_place(place):
+                    return
+        except OSError as error:
+            self.go_without(error)
+
+    def others_wait(self) -> bool:
+        """Say whether another process is next."""
+        if self._open is None:
+            return False
+        _, place = self._open
+        if not try_lock(place):
+            return True
+        unlock(place)
+        # In a deleted file nobody queues: whoever waits does so elsewhere, and is let in.
+        return not self._is_in_place(place)
+
+    def release(self) -> None:
+        """Give the turn of this process back; without one, do nothing."""
+        if self._open is not None:
+            unlock(self._open[0])
+
+    def write_note(self, note: bytes) -> None:
+        """Leave word of who has the turn, for others to read; it may fail without a word."""
+        if self._open is not None:
+            # The file may be somebody else's, or the disk full: the kernel still knows.
+            with contextlib.suppress(OSError):
+                _write_at_start(self._open[0], note)
+
+    def go_without(self, error: Exception) -> None:
+        """Let this process have the turn for itself, and say once why."""
+        self.trouble = error
+        self.close()
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "writers to %s in other processes are not ordered, because %s: the threads of "
+                "this process take turns, and SQLite's own lock keeps processes apart",
+                self.database,
+                error,
+            )
+
+    def close(self) -> None:
+        """Close the files; their locks end, but not in a child that a fork gave copies of them."""
+        descriptors, self._open = self._open, None
+        for descriptor in descriptors or ():
+            os.close(descriptor)
+
+    def _files(self) -> tuple[int, int]:
+        if self._open is None:
+            turn = _open(f"{self.database}-gate", self.database)
+            try:
+                self._open = turn, _open(f"{self.database}-gateq", self.database)
+            except BaseException:
+                os.close(turn)
+                raise
+        return self._open
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        """Say whether others find the file that was locked; close both if somebody deleted it.
+
+        Looked at with the lock in hand: a file that was deleted while this process waited for it
+        orders nobody any more.
+        """
+        self.trouble = None
+        if os.fstat(descriptor).st_nlink:
+            return True
+        self.close()
+        return False
+
+
+def _open(path: str, database: str) -> int:
+    """Open a lock file, or make it for everybody who may write to the database.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    try:
+        return os.open(path, os.O_RDWR | _FLAGS)
+    except PermissionError:
+        # To lock it, and to be ordered with its owner, reading is enough.
+        return os.open(path, os.O_RDONLY | _FLAGS)
+    except FileNotFoundError:
+        return _make(path, database)
+
+
+def _make(path: str, database: str) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+    except FileExistsError:
+        # Another process made it in the meantime, perhaps for itself alone.
+        return _open(path, database)
+    # As SQLite does for the files that it makes beside a database, where the file system can.
+    with contextlib.suppress(OSError):
+        _give_rights_of(database, descriptor)
+    return descriptor
+
+
+if sys.platform == "win32":
+
+    def _give_rights_of(database: str, descriptor: int) -> None:
+        pass  # A new file has those of its directory there.
+
+    def _write_at_start(descriptor: int, content: bytes) -> None:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, content)
+
+else:
+
+    def _give_rights_of(database: str, descriptor: int) -> None:
+        found = pathlib.Path(database).stat()
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & 0o666)
+        # Root may do this, and whoever is of that group.
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+
+    def _write_at_start(descriptor: int, content: bytes) -> None:
+        os.pwrite(descriptor, content, 0)
