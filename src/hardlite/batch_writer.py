@@ -1,24 +1,19 @@
 """One batch into the database: one turn, one transaction, and which items were at fault."""
 
 import dataclasses
-import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Insert, Table
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
+from hardlite.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.clock import Clock
-from hardlite.errors import ConfigurationError, UsageError
-from hardlite.fast_insert import Conflict, RowInserter, UnwritableTargetError, Within, connection_of
-from hardlite.result_codes import Fate, fate_of, primary_code
+from hardlite.errors import UsageError
+from hardlite.fast_insert import UnwritableTargetError, Within
 from hardlite.sessions import HardenedSessionmaker
 
-__all__ = ["BatchWriter", "Fault", "Work", "Written", "unit_for"]
-
-Work = Table | type | Insert | Callable[[Session, Any], object]
+__all__ = ["BatchWriter", "Fault", "Written"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,112 +45,6 @@ class Written:
     wait: float = 0.0
     hold: float = 0.0
     failure: Exception | None = None
-
-
-class Unit(Protocol):
-    """How items are written, within a transaction that somebody else begins and ends.
-
-    Attributes:
-        in_session: whether a session has the transaction, and not a connection alone.
-    """
-
-    in_session: bool
-
-    def write(self, within: Within, items: Sequence[Any]) -> int:
-        """Write all items or raise; return how many were skipped."""
-        ...
-
-    def write_good(
-        self, within: Within, items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
-        """Write the good items in one go and return the others; None if that cannot be done."""
-        ...
-
-    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
-        """Split items that cannot be written together, each part with its offset."""
-        ...
-
-
-class _Rows:
-    """Rows for a table, through the driver's executemany."""
-
-    def __init__(self, inserter: RowInserter, *, in_session: bool) -> None:
-        self._inserter = inserter
-        self.in_session = in_session or inserter.needs_session
-
-    def write(self, within: Within, items: Sequence[Any]) -> int:
-        return self._inserter.insert(within, items)
-
-    def write_good(
-        self, within: Within, items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
-        return self._inserter.insert_good(within, items, _at_fault)
-
-    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
-        middle = len(items) // 2
-        yield 0, items[:middle]
-        yield middle, items[middle:]
-
-
-class _Calls:
-    """Items for a function of the caller's own."""
-
-    in_session = True
-
-    def __init__(self, work: Callable[[Session, Any], object]) -> None:
-        self._work = work
-
-    def write(self, within: Within, items: Sequence[Any]) -> int:
-        session = cast("Session", within)
-        transaction, driver = session.get_transaction(), _driver_connection(session)
-        for item in items:
-            try:
-                self._work(session, item)
-            except Exception as error:
-                if session.get_transaction() is not transaction:
-                    raise _ended_transaction() from error
-                raise
-            if session.get_transaction() is not transaction or not driver.in_transaction:
-                raise _ended_transaction()
-        session.flush()
-        return 0
-
-    def write_good(
-        self, _within: Within, _items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
-        return None
-
-    def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
-        # One by one: a function may have effects that it should not repeat a dozen times.
-        for offset, item in enumerate(items):
-            yield offset, [item]
-
-
-def unit_for(
-    work: Work, conflict: Conflict, maker: HardenedSessionmaker, *, in_session: bool
-) -> Unit:
-    """Return how items are written for what the caller gave as ``work``.
-
-    A session takes as long to begin and end as all the rest of a turn. So rows that go straight to
-    the driver have none, unless ``in_session`` says that there may be listeners to it.
-
-    Raises:
-        ConfigurationError: it is none of the kinds that are known, or takes no ``conflict``.
-    """
-    if isinstance(work, Table | Insert | type):
-        return _Rows(RowInserter(work, conflict, maker.engine.dialect), in_session=in_session)
-    if not callable(work):
-        raise ConfigurationError(
-            f"work= cannot be {work!r}",
-            "It takes a table, a mapped class, an INSERT statement or a function of a session "
-            "and an item.",
-        )
-    if conflict != "error":
-        raise ConfigurationError(
-            f"conflict={conflict!r} needs rows for a table, not a function",
-            "Handle conflicts in the function, with session.merge() or an ON CONFLICT clause.",
-        )
-    return _Calls(work)
 
 
 class BatchWriter:
@@ -196,7 +85,7 @@ class BatchWriter:
         try:
             with self._begin(timeout=self._timeout) as within:
                 granted = self._clock.now()
-                driver = _driver_connection(within)
+                driver = driver_connection(within)
                 try:
                     faults, skipped = self._write_in(within, items)
                 except Exception as error:
@@ -230,7 +119,7 @@ class BatchWriter:
         self, within: Within, items: Sequence[Any], first: int
     ) -> tuple[list[Fault], int]:
         """Write the good items among ``items``, each part within a savepoint."""
-        driver = _driver_connection(within)
+        driver = driver_connection(within)
         savepoint = within.begin_nested()
         try:
             skipped = self._unit.write(within, items)
@@ -238,7 +127,7 @@ class BatchWriter:
         except (UnwritableTargetError, UsageError):
             raise
         except Exception as error:
-            if not _at_fault(error) or not driver.in_transaction:
+            if not is_at_fault(error) or not driver.in_transaction:
                 raise
             savepoint.rollback()
             if len(items) == 1:
@@ -255,7 +144,7 @@ class BatchWriter:
     def _explain(self, items: Sequence[Any], error: Exception, times: Written) -> Written:
         if isinstance(error, UnwritableTargetError):
             return dataclasses.replace(times, failure=error.cause)
-        if not _at_fault(error):
+        if not is_at_fault(error):
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
             faults = tuple(Fault(offset, error) for offset in range(len(items)))
@@ -283,19 +172,6 @@ class BatchWriter:
         )
 
 
-def _driver_connection(within: Within) -> sqlite3.Connection:
-    """Return what knows whether a transaction is still open: RAISE(ROLLBACK) can end it too."""
-    return cast("sqlite3.Connection", connection_of(within).connection.dbapi_connection)
-
-
-def _ended_transaction() -> UsageError:
-    return UsageError(
-        "work(session, item) ended the transaction of its batch",
-        "Take commit(), rollback() and close() out of it: a batch is committed as a whole, and "
-        "then reported.",
-    )
-
-
 def _what_ended_it(error: Exception, handled: BaseException | None) -> Exception:
     """Return the error that ended the transaction; the rollbacks after it had theirs.
 
@@ -310,10 +186,3 @@ def _what_ended_it(error: Exception, handled: BaseException | None) -> Exception
             first = link
         link = link.__context__
     return first
-
-
-def _at_fault(error: Exception) -> bool:
-    """Say whether the item is at fault, rather than the machine, the file or a lock."""
-    if fate_of(error) is Fate.REJECT:
-        return True
-    return fate_of(error) is Fate.UNKNOWN and primary_code(error) in {None, sqlite3.SQLITE_ERROR}

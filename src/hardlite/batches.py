@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar, get_args
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import sessionmaker
 
-from hardlite.batch_writer import BatchWriter, Work, Written, unit_for
+from hardlite.batch_units import Work, unit_for
+from hardlite.batch_writer import BatchWriter, Written
 from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError
 from hardlite.fast_insert import Conflict

@@ -22,7 +22,7 @@ lock_holders hold_watch
 file_identity transactions locked write_lock translation inherited table_rebuild transaction_owner cursor connection
 execution_options fair_pool pragmas engine plugin
 retry sessions
-report tracebacks insert_target driver_insert fast_insert batch_writer progress_bar batches
+report tracebacks insert_target driver_insert fast_insert batch_units batch_writer progress_bar batches
 sources
 demo
 cli

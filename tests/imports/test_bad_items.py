@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_writer import Work
+from hardlite.batch_units import Work
 from hardlite.batches import OnError
 from hardlite.errors import UsageError
 from tests.fixtures.library import (

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Engine, Insert, Integer, MetaData, String, Table,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_writer import Work
+from hardlite.batch_units import Work
 from hardlite.batches import OnError
 from hardlite.errors import ConfigurationError
 from hardlite.fast_insert import Conflict

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_writer import Work
+from hardlite.batch_units import Work
 from hardlite.batches import OnError
 from hardlite.errors import DatabaseLockedError, ImportRejectedError
 from hardlite.report import BatchResult, ImportReport

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_writer import Work
+from hardlite.batch_units import Work
 from hardlite.errors import ConfigurationError
 from tests.fixtures.databases import EngineFactory
 
