@@ -1,38 +1,43 @@
-"""The sqlite3 connection of a hardened engine, with the driver's own interface.
+"""The connection of a hardened engine, with its driver's own interface.
 
 It goes in as ``connect_args={"factory": HardenedConnection}`` and serves SQLAlchemy, aiosqlite and
-raw use alike. The driver's implicit BEGIN is off; what SQLAlchemy declares as isolation level is
+raw use alike. What it does is mixed in front of the class of whichever driver is used. The driver's implicit BEGIN is off; what SQLAlchemy declares as isolation level is
 kept in a property, so AUTOCOMMIT stays what it is.
 """
 
 import contextlib
+import functools
 import os
 import sqlite3
-import sys
 import types
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from hardlite import inherited
-from hardlite.cursor import HardenedCursor, cursor_class
+from hardlite.cursor import cursor_class
+from hardlite.drivers import SQLITE3, Driver
 from hardlite.errors import ConfigurationError
+from hardlite.one_library import Use, use_file
 from hardlite.statements import Kind
 from hardlite.transaction_owner import TransactionOwner
 
-__all__ = ["HardenedConnection"]
+__all__ = ["AnyHardenedConnection", "HardenedConnection", "connection_class"]
 
 _LEGACY_TRANSACTION_CONTROL = -1  # sqlite3 has a name for it from Python 3.12 on
 
 
-class HardenedConnection(TransactionOwner):
+class AnyHardenedConnection(TransactionOwner):
     """A connection whose transactions begin rightly and whose writers take turns.
 
-    It is opened as every `sqlite3.Connection` is, by `sqlite3.connect` with this class as
-    ``factory``; an engine then gives it its settings.
+    This is what is common to all drivers, and no connection by itself: see `HardenedConnection`
+    and `connection_class`.
 
     Raises:
-        ConfigurationError: ``autocommit=False`` would take the transactions away from it.
+        ConfigurationError: ``autocommit=False`` would take the transactions away from it, or
+            another driver has the file open.
     """
+
+    _use: Use | None = None
 
     def __init__(
         self,
@@ -45,12 +50,10 @@ class HardenedConnection(TransactionOwner):
         cached_statements: int = 128,
         uri: bool = False,
         autocommit: bool | int = _LEGACY_TRANSACTION_CONTROL,
+        **others: Any,
     ) -> None:
         _refuse_open_transactions(autocommit)
-        options: dict[str, Any] = {}
-        if sys.version_info >= (3, 12):
-            # Python 3.16 gives autocommit another default, so it is named where it exists.
-            options["autocommit"] = _LEGACY_TRANSACTION_CONTROL
+        self._use = use_file(database, self.driver)
         super().__init__(
             database,
             timeout=timeout,
@@ -59,8 +62,9 @@ class HardenedConnection(TransactionOwner):
             check_same_thread=check_same_thread,
             cached_statements=cached_statements,
             uri=uri,
-            **options,
+            **{**others, **self.driver.connect_options},
         )
+        self._cursor = cursor_class(self.driver.cursor)
         self._own_transactions(isolation_level)
         inherited.watch(self)
 
@@ -90,23 +94,21 @@ class HardenedConnection(TransactionOwner):
 
     # The driver's methods
 
-    def cursor(self, factory: type[sqlite3.Cursor] = HardenedCursor) -> Any:  # type: ignore[override]
+    def cursor(self, factory: type[sqlite3.Cursor] | None = None) -> Any:  # type: ignore[override]
         """Return a cursor that asks this connection before each statement."""
-        if factory is not HardenedCursor:
-            factory = cursor_class(factory)
-        return super().cursor(factory)
+        return super().cursor(self._cursor if factory is None else cursor_class(factory))
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Run one statement on a new cursor."""
-        return super().cursor(HardenedCursor).execute(sql, parameters)
+        return super().cursor(self._cursor).execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """Run one statement for each set of parameters on a new cursor."""
-        return super().cursor(HardenedCursor).executemany(sql, parameters)
+        return super().cursor(self._cursor).executemany(sql, parameters)
 
     def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
         """Commit, then run a script on a new cursor."""
-        return super().cursor(HardenedCursor).executescript(sql_script)
+        return super().cursor(self._cursor).executescript(sql_script)
 
     def blobopen(
         self,
@@ -116,12 +118,13 @@ class HardenedConnection(TransactionOwner):
         /,
         *,
         readonly: bool = False,
-        name: str = "main",
+        **others: Any,
     ) -> sqlite3.Blob:
         """Open one value as a file; one that can be written takes the turn first."""
+        opener = getattr(super(), self.driver.blob_opener)
         began = not readonly and self.isolation_level is not None and self.before(Kind.WRITE)
         try:
-            return super().blobopen(table, column, row, readonly=readonly, name=name)
+            return cast("sqlite3.Blob", opener(table, column, row, readonly=readonly, **others))
         except BaseException:
             if began:
                 self.rollback()
@@ -150,10 +153,11 @@ class HardenedConnection(TransactionOwner):
             return
         try:
             # SQLite keeps a closed connection, and its locks, while a result of it is half read.
-            with contextlib.suppress(sqlite3.ProgrammingError):
+            with contextlib.suppress(self.driver.module.ProgrammingError):
                 super().rollback()
         finally:
             super().close()
+            self._use = None
             self._release()
 
     def __enter__(self) -> Self:
@@ -178,16 +182,43 @@ class HardenedConnection(TransactionOwner):
 
     def __del__(self) -> None:
         # Never reached by an inherited connection: those are kept for as long as the process lives.
+        if "_declared" not in vars(self):
+            # It was never opened, and pysqlite3 crashes when such a connection is closed.
+            return
         try:
-            # From 3.13 on the driver warns here of a connection that nobody closed.
-            finalize = getattr(super(), "__del__", super().close)
-            finalize()
-        except sqlite3.ProgrammingError:
-            # Collected in a thread other than its own, or never opened: the driver closes the
-            # file itself, right after this.
-            pass
+            # Collected in a thread other than its own: the driver closes the file itself, right
+            # after this.
+            with contextlib.suppress(self.driver.module.ProgrammingError):
+                # From 3.13 on the driver warns here of a connection that nobody closed.
+                finalize = getattr(super(), "__del__", super().close)
+                finalize()
         finally:
             self._release()
+
+
+class HardenedConnection(AnyHardenedConnection, sqlite3.Connection):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+    """A hardened connection of the standard library's `sqlite3`.
+
+    It is opened as every `sqlite3.Connection` is, by `sqlite3.connect` with this class as
+    ``factory``; an engine then gives it its settings.
+
+    Raises:
+        ConfigurationError: ``autocommit=False`` would take the transactions away from it, or
+            another driver has the file open.
+    """
+
+
+@functools.cache
+def connection_class(driver: Driver) -> type[AnyHardenedConnection]:
+    """Return the class of hardened connections for a driver."""
+    if driver is SQLITE3:
+        return HardenedConnection
+    namespace = {
+        "driver": driver,
+        "__doc__": f"A hardened connection of {driver.name}.",
+        driver.blob_opener: AnyHardenedConnection.blobopen,
+    }
+    return type("HardenedConnection", (AnyHardenedConnection, driver.connection), namespace)
 
 
 def _refuse_open_transactions(autocommit: bool | int) -> None:

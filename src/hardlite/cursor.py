@@ -6,21 +6,23 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+from hardlite.drivers import AnyCursor
 from hardlite.statements import Kind, kind_of
 
 if TYPE_CHECKING:
-    from hardlite.connection import HardenedConnection
+    from hardlite.connection import AnyHardenedConnection
 
 __all__ = ["HardenedCursor", "cursor_class"]
 
 _READ = Kind.READ
 _WRITE = Kind.WRITE
+_MAINTENANCE = Kind.MAINTENANCE
 
 
-class HardenedCursor(sqlite3.Cursor):
-    """A cursor of a `HardenedConnection`."""
+class HardenedCursor(AnyCursor):
+    """A cursor of a hardened connection; `cursor_class` mixes it into the driver's own."""
 
-    connection: "HardenedConnection"  # pyright: ignore[reportIncompatibleMethodOverride]
+    connection: "AnyHardenedConnection"  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
         """Run one statement; see `sqlite3.Cursor.execute`."""
@@ -34,8 +36,9 @@ class HardenedCursor(sqlite3.Cursor):
         changes = connection.total_changes if began else None
         try:
             super().execute(sql, parameters)
-            if self.description is not None and kind is _WRITE and not connection.in_transaction:
-                self._keep_rows()
+            has_rows = kind is _MAINTENANCE or (self.description is not None and kind is _WRITE)
+            if has_rows and not connection.in_transaction:
+                self._finish()
         except BaseException:
             _settle_failure(connection, changes)
             raise
@@ -68,17 +71,21 @@ class HardenedCursor(sqlite3.Cursor):
             connection.after_script(writes=writes)
         return self
 
-    def _keep_rows(self) -> None:
-        """Fetch the rows of a RETURNING under AUTOCOMMIT, so that the statement has ended.
+    def _finish(self) -> None:
+        """Fetch the rows of a statement outside of a transaction, so that it has ended.
 
         SQLite commits it when its last row has been fetched; the turn must last until then and
-        must not depend on when, or whether, the caller fetches.
+        must not depend on when, or whether, the caller fetches. PRAGMA incremental_vacuum frees a
+        page with each of its rows, which have no columns.
         """
-        self._rows = deque(super().fetchall())
+        rows = super().fetchall()
+        if self.description is None:
+            return
+        self._rows = deque(rows)
         self.__class__ = _with_kept_rows(type(self))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _settle_failure(connection: "HardenedConnection", changes_before: int | None) -> None:
+def _settle_failure(connection: "AnyHardenedConnection", changes_before: int | None) -> None:
     """Look after a statement that failed; ``changes_before`` is there if it was the first one."""
     # A first statement that failed and changed nothing leaves no transaction behind.
     if connection.in_transaction and connection.total_changes == changes_before:

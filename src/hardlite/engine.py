@@ -20,15 +20,18 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+from hardlite.drivers import Driver, driver_named
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
 from hardlite.fair_pool import close_idle
 from hardlite.gate_registry import call_before_fork, find_holders_by, gate_for
 from hardlite.locked import turn_holder
+from hardlite.one_library import file_of
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
 from hardlite.statements import FOR_UPDATE
 from hardlite.translation import translate
+from hardlite.wal_reset import tell_of_wal_reset
 
 __all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
 
@@ -102,6 +105,7 @@ def harden(engine: Engine, profile: Profile) -> None:
     known: dict[str, Any] = {**dialect.connection_characteristics, **CHARACTERISTICS}
     dialect.connection_characteristics = immutabledict(known)
     dialect.statement_compiler = _with_for_update(dialect.statement_compiler)
+    driver = driver_named(profile.driver)
     query = engine.url.query
     read_only = query.get("mode") == "ro" or query.get("immutable") in {"1", "true", "yes", "on"}
     shared_memory = str(engine.url.database) if query.get("cache") == "shared" else ""
@@ -116,15 +120,16 @@ def harden(engine: Engine, profile: Profile) -> None:
 
     def set_up(dbapi_connection: DBAPIConnection) -> None:
         connection = hardened(dbapi_connection)
-        if connection is None:
-            _meet_stranger(dbapi_connection, engine.url)
+        if connection is None or connection.driver is not driver:
+            _meet_stranger(dbapi_connection, engine.url, driver)
             return
         file = connection.file
         place = Place(file=file, writable=not read_only and _may_write(file))
-        apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)
         name = file or shared_memory
         gate = gate_for(name) if name and place.writable else None
+        # First, so that a checkpoint at a change of the journal has its turn.
         connection.adopt(profile, gate, writable=place.writable)
+        apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)
         if file:
             _on_a_file.add(engine)
 
@@ -135,6 +140,8 @@ def harden(engine: Engine, profile: Profile) -> None:
     engine.update_execution_options(**engine.get_execution_options())
     _profiles[dialect] = profile
     _engines.add(engine)
+    if profile.journal_mode == "wal" and not read_only and _is_on_a_file(engine.url):
+        tell_of_wal_reset(driver)
 
 
 def _check_options(dialect: DefaultDialect) -> None:
@@ -178,6 +185,10 @@ def profile_of(engine: Engine) -> Profile | None:
     return _profiles.get(engine.dialect)
 
 
+def _is_on_a_file(url: URL) -> bool:
+    return url.query.get("mode") != "memory" and file_of(url.database or "") != ""
+
+
 def _may_write(file: str) -> bool:
     return not pathlib.Path(file).is_file() or os.access(file, os.W_OK)
 
@@ -204,11 +215,12 @@ def _with_for_update(compiler: type[SQLCompiler]) -> type[SQLCompiler]:
     )
 
 
-def _meet_stranger(connection: object, url: URL) -> None:
+def _meet_stranger(connection: object, url: URL, driver: Driver) -> None:
     """Refuse a connection that hardlite did not open; a wrapped one it can only warn of."""
-    driver = getattr(connection, "driver_connection", connection)
+    stranger = getattr(connection, "driver_connection", connection)
     # aiosqlite keeps the driver's own connection here.
-    if not isinstance(getattr(driver, "_conn", driver), sqlite3.Connection):
+    known = (sqlite3.Connection, driver.connection)
+    if not isinstance(getattr(stranger, "_conn", stranger), known):
         _log.warning(
             "the connections of %r are wrapped in %s: hardlite cannot configure them",
             url,
@@ -219,7 +231,7 @@ def _meet_stranger(connection: object, url: URL) -> None:
         f"The engine for {url!r} was given a connection that hardlite did not open, by creator=, "
         "pool= or a do_connect listener",
         "Let the engine open its connections itself (connect_args= passes anything on to "
-        "sqlite3.connect); or call sqlite3.connect(..., "
+        "sqlite3.connect); or, with the default driver, call sqlite3.connect(..., "
         "factory=hardlite.connection.HardenedConnection) in your creator.",
     )
 

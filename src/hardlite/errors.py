@@ -131,7 +131,8 @@ class LockedByOtherError(sqlite3.OperationalError):
     """The driver's face of `DatabaseLockedError`: what a raw connection raises.
 
     SQLAlchemy callers see `DatabaseLockedError` or `StaleSnapshotError` with this as ``orig``.
-    ``sqlite_errorcode`` and ``sqlite_errorname`` are those of SQLite's own busy errors.
+    ``sqlite_errorcode`` and ``sqlite_errorname`` are those of SQLite's own busy errors. What another
+    driver raises is an error of that driver as well.
     """
 
     def __init__(
@@ -154,7 +155,8 @@ class LockedByOtherError(sqlite3.OperationalError):
 
     def __reduce__(self) -> tuple[Callable[[str], "LockedByOtherError"], tuple[str]]:
         facts = {name: getattr(self, name) for name in ("hint", "waited", "holder", "stale")}
-        return functools.partial(type(self), **facts), (str(self),)
+        # Not its own class: where it is read, the driver that it came from may be missing.
+        return functools.partial(LockedByOtherError, **facts), (str(self),)
 
 
 class FileReplacedError(sqlite3.OperationalError):
@@ -167,7 +169,7 @@ class FileReplacedError(sqlite3.OperationalError):
         self.sqlite_errorcode = int(sqlite3.SQLITE_READONLY_DBMOVED)
 
     def __reduce__(self) -> tuple[Callable[[str], "FileReplacedError"], tuple[str]]:
-        return functools.partial(type(self), hint=self.hint), (str(self),)
+        return functools.partial(FileReplacedError, hint=self.hint), (str(self),)
 
 
 class DatabaseReplacedError(exc.OperationalError, HardliteError):

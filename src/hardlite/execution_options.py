@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast, get_args
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
-from hardlite.connection import HardenedConnection
+from hardlite.connection import AnyHardenedConnection
 from hardlite.errors import ConfigurationError
 from hardlite.profile import TransactionMode
 
@@ -23,13 +23,13 @@ READER = "reader"
 _MODES: tuple[str, ...] = get_args(TransactionMode)
 
 
-def hardened(connection: object) -> HardenedConnection | None:
+def hardened(connection: object) -> AnyHardenedConnection | None:
     """Find the hardened connection in what a pool calls a connection; None if there is none."""
     driver = getattr(connection, "driver_connection", connection)
-    if not isinstance(driver, HardenedConnection):
+    if not isinstance(driver, AnyHardenedConnection):
         # aiosqlite keeps its sqlite3 connection here; its public methods all leave the thread.
         driver = getattr(driver, "_conn", None)
-    return driver if isinstance(driver, HardenedConnection) else None
+    return driver if isinstance(driver, AnyHardenedConnection) else None
 
 
 class _Option(ConnectionCharacteristic):
@@ -37,9 +37,9 @@ class _Option(ConnectionCharacteristic):
 
     def __init__(
         self,
-        set_value: Callable[[HardenedConnection, object], None],
-        reset: Callable[[HardenedConnection], None],
-        get: Callable[[HardenedConnection], object],
+        set_value: Callable[[AnyHardenedConnection, object], None],
+        reset: Callable[[AnyHardenedConnection], None],
+        get: Callable[[AnyHardenedConnection], object],
     ) -> None:
         self._set = set_value
         self._reset = reset
@@ -61,7 +61,7 @@ class _TransactionOption(_Option):
     transactional: ClassVar[bool] = True
 
 
-def _of(connection: DBAPIConnection) -> HardenedConnection:
+def _of(connection: DBAPIConnection) -> AnyHardenedConnection:
     found = hardened(connection)
     if found is None:
         raise ConfigurationError(
@@ -110,18 +110,18 @@ _CHECKS: Mapping[str, Callable[[object], None]] = {
 }
 
 
-def _set_mode(connection: HardenedConnection, value: object) -> None:
+def _set_mode(connection: AnyHardenedConnection, value: object) -> None:
     if value == READER:
         connection.set_mode("snapshot", reader=True)
     else:
         connection.set_mode(cast("TransactionMode", value))
 
 
-def _set_timeout(connection: HardenedConnection, value: object) -> None:
+def _set_timeout(connection: AnyHardenedConnection, value: object) -> None:
     connection.timeout = float(cast("float", value))
 
 
-def _reset_timeout(connection: HardenedConnection) -> None:
+def _reset_timeout(connection: AnyHardenedConnection) -> None:
     connection.timeout = connection.profile.timeout
 
 

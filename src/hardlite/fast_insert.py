@@ -172,7 +172,8 @@ class RowInserter:
         primary = {column.key for column in table.primary_key}
         changed = {name: statement.excluded[name] for name in columns if name not in primary}
         if self._conflict == "ignore" or not changed:
-            return statement.on_conflict_do_nothing()
+            # Drivers count the rows of a RETURNING in ways of their own, and nobody asked for it.
+            return statement.on_conflict_do_nothing().inline()
         return statement.on_conflict_do_update(set_=changed)
 
 

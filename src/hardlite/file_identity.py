@@ -19,10 +19,12 @@ class FileIdentity:
 
     Args:
         file: its absolute path.
+        error: what is raised.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, error: type[FileReplacedError] = FileReplacedError) -> None:
         self._file = file
+        self._error = error
         self._wal_file = f"{file}-wal"
         self._database = _inode(file)
         self._wal: _Inode | None = None
@@ -53,7 +55,7 @@ class FileIdentity:
             raise self._replaced(lost, suffix="-wal")
 
     def _replaced(self, outcome: str, suffix: str = "") -> FileReplacedError:
-        return FileReplacedError(
+        return self._error(
             f"the database file {self._file}{suffix} was deleted, moved or replaced while a "
             f"connection had it open; {outcome}",
             hint=(

@@ -43,14 +43,17 @@ class _Watch:
 def watch_holds() -> None:
     """See to it that somebody looks."""
     if _Watch.thread is None and _Watch.starting.acquire(blocking=False):
+        thread = threading.Thread(target=_look_again, name="hardlite-watch", daemon=True)
         try:
-            thread = threading.Thread(target=_look_again, name="hardlite-watch", daemon=True)
+            # Before it starts: it may be over before this one goes on.
+            _Watch.thread = thread
             # None can be started when there are too many, or the interpreter is about to end: a
             # write does not fail because nobody looks at it.
             with contextlib.suppress(RuntimeError):
                 thread.start()
-                _Watch.thread = thread
         finally:
+            if not thread.is_alive():
+                _Watch.thread = None
             _Watch.starting.release()
 
 

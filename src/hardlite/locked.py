@@ -38,15 +38,18 @@ def turn_holder(file: str) -> Holder | None:
     return None if seen is None else seen.turn
 
 
-def no_turn(database: str, cause: TurnTimeoutError) -> LockedByOtherError:
+def no_turn(
+    database: str, cause: TurnTimeoutError, kind: type[LockedByOtherError] = LockedByOtherError
+) -> LockedByOtherError:
     """Describe a turn that was not granted in time."""
     seen = _look(database)
     holder, who = cause.holder, "the turn is held by"
-    if holder is None and seen is not None:
+    following = None if seen is None else seen.next_in_line
+    if holder is None and following is not None and following.pid != os.getpid():
         # The turn is free, and whose it is next does not take it: it may be stopped.
-        holder, who = seen.next_in_line, "the turn is free, and it is offered to"
+        holder, who = following, "the turn is free, and it is offered to"
     told = f"{who} {holder}" if holder else "the turn was passed on at that moment"
-    return LockedByOtherError(
+    return kind(
         f"database is locked: waited {cause.waited:.3f} s for a turn on {database}, "
         f"with {_ahead(seen, cause.ahead)} ahead in the queue; {told}",
         hint=(
@@ -59,10 +62,12 @@ def no_turn(database: str, cause: TurnTimeoutError) -> LockedByOtherError:
     )
 
 
-def foreign_lock(database: str, waited: float) -> LockedByOtherError:
+def foreign_lock(
+    database: str, waited: float, kind: type[LockedByOtherError] = LockedByOtherError
+) -> LockedByOtherError:
     """Describe a lock of SQLite that somebody outside of the gate holds."""
     holder = _foreign_holder(database)
-    return LockedByOtherError(
+    return kind(
         f"database is locked: it was this writer's turn on {database}, but for the {waited:.3f} s "
         f"it waited SQLite's lock was held by {holder or 'somebody'}, outside of hardlite",
         hint=FOREIGN_HINT,
@@ -82,9 +87,11 @@ def warn_of_foreign_lock(database: str, waited: float) -> None:
     )
 
 
-def stale_snapshot(database: str) -> LockedByOtherError:
+def stale_snapshot(
+    database: str, kind: type[LockedByOtherError] = LockedByOtherError
+) -> LockedByOtherError:
     """Describe a snapshot that is too old to be written on."""
-    return LockedByOtherError(
+    return kind(
         f"database is locked: this transaction has read {database} as it was before another "
         "commit, and cannot write on what is out of date",
         hint=STALE_HINT,
@@ -93,13 +100,7 @@ def stale_snapshot(database: str) -> LockedByOtherError:
 
 
 def _look(file: str) -> LockHolders | None:
-    if not pathlib.Path(file).is_absolute():
-        return None
-    try:
-        return look_at(file, probe=False)
-    except OSError:
-        # It is only to say more about an error that is there already.
-        return None
+    return look_at(file, probe=False) if pathlib.Path(file).is_absolute() else None
 
 
 def _foreign_holder(file: str) -> Holder | None:

@@ -1,6 +1,5 @@
 """The ``?plugin=hardlite`` face of an engine (SQLAlchemy, "CreateEnginePlugin")."""
 
-import sqlite3
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -8,7 +7,8 @@ from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import QueuePool
 
-from hardlite.connection import HardenedConnection
+from hardlite.connection import connection_class
+from hardlite.drivers import SQLITE3, Driver, driver_named
 from hardlite.engine import end_leftovers_at_checkin, harden
 from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
 from hardlite.fair_pool import FairQueuePool
@@ -35,6 +35,8 @@ class HardlitePlugin(CreateEnginePlugin):
         if self._first:
             _refuse_combinations(url, kwargs)
             self._profile = _profile(url, kwargs)
+            self._driver = driver_named(self._profile.driver)
+            _refuse_driver(self._driver, url, kwargs)
             kwargs["hardlite"] = self
 
     def update_url(self, url: URL) -> URL:
@@ -44,9 +46,11 @@ class HardlitePlugin(CreateEnginePlugin):
             del self._kwargs["hardlite"]
             self._kwargs["connect_args"] = {
                 **(self._kwargs.get("connect_args") or {}),
-                "factory": HardenedConnection,
+                "factory": connection_class(self._driver),
                 "timeout": self._profile.busy_timeout,
             }
+            if self._driver is not SQLITE3:
+                self._kwargs["module"] = self._driver.module
             if _takes_default_pool(url, self._kwargs):
                 self._kwargs["poolclass"] = FairQueuePool
             self._may_leave_open = _may_leave_open(self._kwargs)
@@ -127,10 +131,19 @@ def _refuse_combinations(url: URL, kwargs: Mapping[str, Any]) -> None:
             "connect_args={'factory': ...} replaces the connection class that hardlite needs",
             "Leave it out; a cursor class of your own works through connection.cursor(factory).",
         )
-    driver = getattr(kwargs.get("module"), "Connection", sqlite3.Connection)
-    if isinstance(driver, type) and not issubclass(driver, sqlite3.Connection):
+
+
+def _refuse_driver(driver: Driver, url: URL, kwargs: Mapping[str, Any]) -> None:
+    if driver is not SQLITE3 and url.drivername == "sqlite+aiosqlite":
         raise ConfigurationError(
-            f"module= brings the connection class {driver.__module__}.{driver.__qualname__}, but "
-            "hardlite's is the standard library's",
-            "Leave module= out.",
+            f"driver={driver.name!r} is for sync engines: aiosqlite is bound to the standard "
+            "library's sqlite3",
+            "Leave driver= out of async engines, or write sqlite: instead of sqlite+aiosqlite:.",
+        )
+    given = getattr(kwargs.get("module"), "Connection", driver.connection)
+    if isinstance(given, type) and not issubclass(given, driver.connection):
+        raise ConfigurationError(
+            f"module= brings the connection class {given.__module__}.{given.__qualname__}, but "
+            f"hardlite's is that of {driver.name}",
+            "Leave module= out; for pysqlite3, give driver='pysqlite3' instead.",
         )

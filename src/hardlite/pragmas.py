@@ -6,17 +6,20 @@ Statements"). The busy timeout is there first: it is given to the driver when th
 
 import dataclasses
 import logging
+import pathlib
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 
 from hardlite.clock import Clock, system_clock
+from hardlite.drivers import Driver, driver_named
 from hardlite.errors import ConfigurationError, PragmaRejectedError
 from hardlite.filesystems import is_network
 from hardlite.profile import MEBIBYTE, Profile
 from hardlite.result_codes import Fate, fate_of, primary_code
+from hardlite.wal_reset import wal_reset_bug
 
-__all__ = ["Place", "apply_pragmas", "wal_reset_bug"]
+__all__ = ["Place", "apply_pragmas"]
 
 _log = logging.getLogger("hardlite.engine")
 
@@ -42,19 +45,6 @@ class Place:
     writable: bool
 
 
-def wal_reset_bug(version: tuple[int, int, int]) -> bool:
-    """Say whether a SQLite of this version may have the WAL-reset bug.
-
-    A checkpoint that meets a writer can lose frames (sqlite.org, "Write-Ahead Logging", section
-    "The WAL-Reset Bug"). Fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6; a distribution
-    may have mended an older number.
-    """
-    fixed = (
-        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-    )
-    return version >= (3, 7, 0) and not fixed
-
-
 def apply_pragmas(run: Run, profile: Profile, place: Place, *, clock: Clock = system_clock) -> None:
     """Set every pragma of ``profile``, read each back and compare.
 
@@ -74,19 +64,20 @@ def apply_pragmas(run: Run, profile: Profile, place: Place, *, clock: Clock = sy
             "Put the file on a local disk; or leave network= at 'fallback', which uses a rollback "
             "journal there and trusts the locks of that file system.",
         )
-    patient = _patient(run, clock, clock.now() + profile.timeout)
-    _set(patient, "busy_timeout", round(profile.busy_timeout * 1000))
+    driver = driver_named(profile.driver)
+    patient = _patient(run, driver, clock, clock.now() + profile.timeout)
+    _set(patient, driver, "busy_timeout", round(profile.busy_timeout * 1000))
     if place.file and place.writable:
-        took = _set_journal_mode(patient, profile, place.file)
+        took = _set_journal_mode(patient, driver, profile, place.file)
         if not took and profile.synchronous == "normal":
             # NORMAL never corrupts in WAL; with a rollback journal a power cut can (sqlite.org,
             # "PRAGMA Statements", synchronous).
             profile = dataclasses.replace(profile, synchronous="full")
-    for name, value in _settings(profile, place):
-        _set(patient, name, value)
+    for name, value in _settings(profile, driver, place):
+        _set(patient, driver, name, value)
 
 
-def _settings(profile: Profile, place: Place) -> Iterator[tuple[str, int]]:
+def _settings(profile: Profile, driver: Driver, place: Place) -> Iterator[tuple[str, int]]:
     yield "foreign_keys", int(profile.foreign_keys)
     yield "synchronous", _SYNCHRONOUS[profile.synchronous]
     yield "cache_size", profile.cache_size
@@ -94,42 +85,50 @@ def _settings(profile: Profile, place: Place) -> Iterator[tuple[str, int]]:
     yield "wal_autocheckpoint", profile.wal_autocheckpoint
     if place.file:
         yield "journal_size_limit", profile.journal_size_limit
-        yield "mmap_size", _mmap_size(profile, place.file)
+        yield "mmap_size", _mmap_size(profile, driver, place.file)
 
 
-def _mmap_size(profile: Profile, file: str) -> int:
+def _mmap_size(profile: Profile, driver: Driver, file: str) -> int:
     if profile.mmap_size is not None:
         return profile.mmap_size
     safe = (
         sys.maxsize > 2**32
         and sys.platform == "linux"
-        and not wal_reset_bug(sqlite3.sqlite_version_info)
+        and not wal_reset_bug(driver.version)
         and not is_network(file)
     )
     return _MMAP if safe else 0
 
 
-def _set(run: Run, name: str, value: int) -> None:
+def _set(run: Run, driver: Driver, name: str, value: int) -> None:
     run(f"PRAGMA {name} = {value}")
     found = run(f"PRAGMA {name}")
     # What a SQLite or its file system layer does not have gives no answer: it is off.
     if found is not None or value != 0:
-        _require_held(name, value, found)
+        _require_held(driver, name, value, found)
 
 
-def _require_held(name: str, wanted: int | str, found: object) -> None:
+def _require_held(driver: Driver, name: str, wanted: int | str, found: object) -> None:
     if found != wanted:
+        version = driver.module.sqlite_version
         raise PragmaRejectedError(
-            f"PRAGMA {name} was set to {wanted}, but SQLite {sqlite3.sqlite_version} holds {found}",
+            f"PRAGMA {name} was set to {wanted}, but SQLite {version} holds {found}",
             f"This SQLite may be built or configured without it; give the engine {name}= a value it accepts.",
         )
 
 
-def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
+def _set_journal_mode(run: Run, driver: Driver, profile: Profile, file: str) -> bool:
     """Set the journal mode; say no if WAL was wanted and cannot be had."""
     wanted = profile.journal_mode
     if wanted == "wal" and is_network(file):
         _say_once(file, "it is on a network file system, where WAL loses data")
+        wanted = "delete"
+    elif wanted == "wal" and _has_other_names(file):
+        _say_once(
+            file,
+            "the file has another name (a hard link), under which it would have another WAL, and "
+            "commits would be lost: remove that name, or use a symbolic link",
+        )
         wanted = "delete"
     held = run("PRAGMA journal_mode")
     if held == wanted:
@@ -139,7 +138,7 @@ def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
         return True
     try:
         found = run(f"PRAGMA journal_mode = {wanted}")
-    except sqlite3.OperationalError as error:
+    except driver.module.OperationalError as error:
         if wanted != "wal" or primary_code(error) not in _REFUSALS:
             raise
         _say_once(file, f"SQLite answered: {error}")
@@ -147,8 +146,14 @@ def _set_journal_mode(run: Run, profile: Profile, file: str) -> bool:
     if wanted == "wal" and found != wanted:
         _say_once(file, f"SQLite stays at journal_mode {found}")
         return False
-    _require_held("journal_mode", wanted, found)
+    _require_held(driver, "journal_mode", wanted, found)
     return wanted == profile.journal_mode
+
+
+def _has_other_names(file: str) -> bool:
+    """Say whether there are hard links (sqlite.org, "How To Corrupt An SQLite Database File")."""
+    path = pathlib.Path(file)
+    return path.is_file() and path.stat().st_nlink > 1
 
 
 def _say_once(file: str, reason: str) -> None:
@@ -159,7 +164,7 @@ def _say_once(file: str, reason: str) -> None:
         )
 
 
-def _patient(run: Run, clock: Clock, deadline: float) -> Run:
+def _patient(run: Run, driver: Driver, clock: Clock, deadline: float) -> Run:
     """Try again while other processes open the same new file.
 
     The change to WAL needs the file alone, and SQLite does not always ask its busy handler then.
@@ -169,7 +174,7 @@ def _patient(run: Run, clock: Clock, deadline: float) -> Run:
         while True:
             try:
                 return run(sql)
-            except sqlite3.OperationalError as error:
+            except driver.module.OperationalError as error:
                 if fate_of(error) is not Fate.WAIT or clock.now() >= deadline:
                     raise
             clock.sleep(0.002)

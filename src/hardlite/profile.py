@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 from hardlite.errors import ConfigurationError
 
 __all__ = [
+    "DriverName",
     "JournalMode",
     "Profile",
     "Synchronous",
@@ -21,6 +22,7 @@ Synchronous = Literal["off", "normal", "full", "extra"]
 TempStore = Literal["default", "file", "memory"]
 TransactionMode = Literal["relaxed", "snapshot", "immediate"]
 Network = Literal["fallback", "refuse"]
+DriverName = Literal["sqlite3", "pysqlite3"]
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "journal_mode": get_args(JournalMode),
@@ -28,6 +30,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "temp_store": get_args(TempStore),
     "transaction": get_args(TransactionMode),
     "network": get_args(Network),
+    "driver": get_args(DriverName),
 }
 _SECONDS = ("busy_timeout", "timeout", "warn_wait", "warn_hold")
 _WHOLE = ("cache_size", "wal_autocheckpoint", "journal_size_limit", "mmap_size")
@@ -67,6 +70,8 @@ class Profile:
         warn_hold: seconds of holding a turn after which a warning is logged.
         network: what becomes of a file on a network file system, where WAL loses data:
             ``"fallback"`` warns once and uses a rollback journal, ``"refuse"`` raises.
+        driver: the module that drives SQLite: ``"sqlite3"`` is Python's own, ``"pysqlite3"``
+            brings a newer SQLite, for sync engines.
 
     Raises:
         ConfigurationError: a value is not one of those allowed.
@@ -91,6 +96,7 @@ class Profile:
     warn_wait: float = 1.0
     warn_hold: float = 2.0
     network: Network = "fallback"
+    driver: DriverName = "sqlite3"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

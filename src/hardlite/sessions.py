@@ -1,7 +1,6 @@
 """One `sessionmaker` for each engine, with reader and writer sessions."""
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -223,8 +222,8 @@ def _require_seconds(timeout: float | None) -> None:
 
 def _begin_writing(connection: Connection, timeout: float | None) -> None:
     """Begin past SQLAlchemy, and raise what it would have raised."""
-    driver = hardened(connection.connection.dbapi_connection)
-    if driver is None:
+    opened = hardened(connection.connection.dbapi_connection)
+    if opened is None:
         raise ConfigurationError(
             f"The connections of {connection.engine.url!r} are wrapped in a class that hardlite "
             "cannot look into, so no turn can be taken on them",
@@ -232,10 +231,10 @@ def _begin_writing(connection: Connection, timeout: float | None) -> None:
         )
     begin = "BEGIN IMMEDIATE"
     try:
-        driver.begin_writing(timeout)
-    except sqlite3.Error as error:
+        opened.begin_writing(timeout)
+    except opened.driver.module.Error as error:
         if isinstance(error, FileReplacedError):
             connection.invalidate(error)
         raise told(error, statement=begin) or DBAPIError.instance(
-            begin, None, error, sqlite3.Error, dialect=connection.dialect
+            begin, None, error, opened.driver.module.Error, dialect=connection.dialect
         ) from error

@@ -47,6 +47,8 @@ _TOKEN = re.compile(
       | (?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
+# What a PRAGMA does, its function does too (sqlite.org, "PRAGMA Statements", "PRAGMA functions").
+_FUNCTION_THAT_WRITES = re.compile(r"pragma_optimize", re.IGNORECASE)
 _ONE_NUMBER = re.compile(r"\d+\s*;?\s*\Z")
 _REBUILD = re.compile(
     r"(?:TEMP\w*\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:(?:\"[^\"]*\"|\S+)\s*\.\s*)?[\"`\[]?_alembic_tmp_",
@@ -95,8 +97,12 @@ def kind_of(sql: str) -> Kind | None:
     first = word[0].upper()
     look_further = _LOOK_FURTHER.get(first)
     if look_further is not None:
-        return look_further(sql, _end_of(_SKIP, sql, word.end()))
-    return _FIRST_WORDS.get(first, Kind.WRITE)
+        kind = look_further(sql, _end_of(_SKIP, sql, word.end()))
+    else:
+        kind = _FIRST_WORDS.get(first, Kind.WRITE)
+    if kind is Kind.READ and _FUNCTION_THAT_WRITES.search(sql):
+        return Kind.WRITE
+    return kind
 
 
 def kinds_of_script(script: str) -> Iterator[Kind]:
@@ -161,15 +167,22 @@ def _kind_of_pragma(sql: str, start: int) -> Kind:
     tokens = [token[0] for token in _TOKEN.finditer(sql, start) if not token["space"]]
     if tokens[1:2] == ["."]:
         del tokens[:2]
-    name = tokens[0].strip("'\"`[]").lower() if tokens else ""
+    name = _bare(tokens[0]) if tokens else ""
     has_value = tokens[1:2] in (["="], ["("])
     if name in _PRAGMAS_ALONE:
+        return Kind.MAINTENANCE
+    if has_value and name == "journal_mode" and tokens[2:3] and _bare(tokens[2]) != "wal":
+        # To leave WAL is a last checkpoint.
         return Kind.MAINTENANCE
     if has_value and name in _PRAGMAS_THAT_WRITE:
         return Kind.WRITE
     if has_value and name in _PRAGMAS_OUTSIDE:
         return Kind.SETTING
     return Kind.QUERY
+
+
+def _bare(token: str) -> str:
+    return token.strip("'\"`[]").lower()
 
 
 _LOOK_FURTHER: dict[str, Callable[[str, int], Kind]] = {

@@ -9,6 +9,7 @@ Batch Migrations for SQLite and Other Databases").
 import logging
 import sqlite3
 import sys
+from collections.abc import Callable
 
 from hardlite.errors import ConfigurationError
 
@@ -16,22 +17,24 @@ __all__ = ["restore_foreign_keys", "suspend_foreign_keys"]
 
 _log = logging.getLogger("hardlite.connection")
 
+Run = Callable[[str], sqlite3.Cursor]
+
 
 def suspend_foreign_keys(
-    connection: sqlite3.Connection, database: str, *, for_one_statement: bool
+    connection: sqlite3.Connection, run: Run, database: str, *, for_one_statement: bool
 ) -> bool:
     """Stop enforcing foreign keys before a rebuild; say whether they were enforced.
 
     Args:
         connection: where the rebuild is about to begin.
+        run: runs one statement on it.
         database: the database, for the log.
         for_one_statement: they would be enforced again before the rebuild's next statement.
 
     Raises:
         ConfigurationError: they cannot be switched off for as long as the rebuild lasts.
     """
-    cursor = sqlite3.Cursor(connection)
-    (enforced,) = cursor.execute("PRAGMA foreign_keys").fetchone()
+    (enforced,) = run("PRAGMA foreign_keys").fetchone()
     if not enforced:
         return False
     if for_one_statement:
@@ -43,7 +46,7 @@ def suspend_foreign_keys(
             "adding hardlite_foreign_keys=off to its URL.",
         )
     if not connection.in_transaction:
-        cursor.execute("PRAGMA foreign_keys = OFF")
+        run("PRAGMA foreign_keys = OFF")
     else:
         _switch_off_inside(connection)
     _log.warning(
@@ -54,24 +57,30 @@ def suspend_foreign_keys(
     return True
 
 
-def restore_foreign_keys(connection: sqlite3.Connection) -> None:
+def restore_foreign_keys(run: Run) -> None:
     """Enforce foreign keys again, after the transaction."""
-    sqlite3.Cursor(connection).execute("PRAGMA foreign_keys = ON")
+    run("PRAGMA foreign_keys = ON")
 
 
 if sys.version_info >= (3, 12):
 
     def _switch_off_inside(connection: sqlite3.Connection) -> None:
+        if not hasattr(connection, "setconfig"):
+            raise _cannot_switch_off()
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_FKEY, False)
 
 else:  # Python 3.11
 
     def _switch_off_inside(_: sqlite3.Connection) -> None:
-        raise ConfigurationError(
-            "Alembic's batch mode is about to rebuild a table in a transaction that enforces "
-            "foreign keys: the rows that reference the table would be deleted, or the migration "
-            "would fail",
-            "Run migrations with foreign keys off, by adding hardlite_foreign_keys=off to their "
-            "URL; or use Python 3.12 or newer, where hardlite can switch them off inside a "
-            "transaction.",
-        )
+        raise _cannot_switch_off()
+
+
+def _cannot_switch_off() -> ConfigurationError:
+    return ConfigurationError(
+        "Alembic's batch mode is about to rebuild a table in a transaction that enforces "
+        "foreign keys: the rows that reference the table would be deleted, or the migration "
+        "would fail",
+        "Run migrations with foreign keys off, by adding hardlite_foreign_keys=off to their "
+        "URL; or use Python 3.12 or newer and its own sqlite3, with which hardlite can switch them "
+        "off inside a transaction.",
+    )

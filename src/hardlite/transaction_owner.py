@@ -7,9 +7,11 @@ the true end of a transaction; there the turn ends, and not before.
 import logging
 import sqlite3
 import threading
+from typing import ClassVar
 
 from hardlite import locked
 from hardlite.clock import system_clock
+from hardlite.drivers import SQLITE3, AnyConnection, Driver
 from hardlite.errors import ReadOnlySessionError, UsageError
 from hardlite.file_identity import FileIdentity
 from hardlite.gate import Gate, TurnTimeoutError
@@ -42,10 +44,11 @@ def writes_committed() -> int:
     return _tally.commits
 
 
-class TransactionOwner(sqlite3.Connection):
-    """The part of `HardenedConnection` that begins and ends transactions.
+class TransactionOwner(AnyConnection):
+    """The part of a hardened connection that begins and ends transactions.
 
     Attributes:
+        driver: the module that its class is of.
         file: the path of the main database as SQLite resolved it; empty in memory.
         profile: the settings in force.
         mode: the transaction mode in force.
@@ -53,11 +56,13 @@ class TransactionOwner(sqlite3.Connection):
         reads_pass: a read needs no look at the transaction first.
     """
 
+    driver: ClassVar[Driver] = SQLITE3
     _turn: Turn | None = None
     _is_inherited = False
 
     def _own_transactions(self, declared: str | None) -> None:
         """Start with nothing open; the driver's connection is there already."""
+        self._plain_cursor = self.driver.cursor
         self._declared = declared
         self._writing = False
         self._snapshot = False
@@ -101,7 +106,9 @@ class TransactionOwner(sqlite3.Connection):
         self.timeout = profile.timeout
         self._gate = gate
         self._writable = writable
-        self._identity = FileIdentity(self.file) if self.file and writable else None
+        self._identity = (
+            FileIdentity(self.file, self.driver.replaced_error) if self.file and writable else None
+        )
         self.set_mode(profile.transaction)
 
     def set_mode(self, mode: TransactionMode, *, reader: bool = False) -> None:
@@ -198,7 +205,7 @@ class TransactionOwner(sqlite3.Connection):
 
     def run(self, sql: str) -> sqlite3.Cursor:
         """Run a statement past everything that hardlite adds."""
-        return sqlite3.Cursor(self).execute(sql)
+        return self._plain_cursor(self).execute(sql)
 
     # How it is done
 
@@ -206,6 +213,8 @@ class TransactionOwner(sqlite3.Connection):
         started = system_clock.now()
         try:
             if self._gate is not None and self._turn is None:
+                # Now, since to start a thread takes time; and again below, since whoever looks may
+                # have nobody to look at while this one waits for another process, and be gone.
                 watch_holds()
                 self._turn = self._gate.take(
                     self.timeout,
@@ -213,6 +222,7 @@ class TransactionOwner(sqlite3.Connection):
                     warn_wait=self.profile.warn_wait,
                     warn_hold=self.profile.warn_hold,
                 )
+                watch_holds()
             self._require_same_file()
             if plan.begin and self._has_attached:
                 # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
@@ -226,7 +236,9 @@ class TransactionOwner(sqlite3.Connection):
             self._settle_if_over(kept=False)
             self._release()
             if isinstance(error, TurnTimeoutError):
-                raise locked.no_turn(self.file or "memory", error) from None
+                raise locked.no_turn(
+                    self.file or "memory", error, self.driver.locked_error
+                ) from None
             raise
         self._writing = plan.begin is not None or plan.upgrade
 
@@ -237,17 +249,19 @@ class TransactionOwner(sqlite3.Connection):
         a write that changes nothing, so a refusal costs no work of the caller's.
         """
         (application_id,) = self.run("PRAGMA main.application_id").fetchone()
-        self._lock(f"PRAGMA main.application_id = {application_id}", started)
+        self._lock(f"PRAGMA main.application_id = {application_id}", started, has_read=True)
 
-    def _lock(self, sql: str, started: float) -> None:
+    def _lock(self, sql: str, started: float, *, has_read: bool = False) -> None:
         take_write_lock(
-            sqlite3.Cursor(self).execute,
+            self._plain_cursor(self).execute,
             sql,
             file=self.file,
             started=started,
             timeout=self.timeout,
             busy_timeout=self.profile.busy_timeout,
             warn_wait=self.profile.warn_wait,
+            driver=self.driver,
+            has_read=has_read,
         )
 
     def _require_same_file(self) -> None:
@@ -256,7 +270,10 @@ class TransactionOwner(sqlite3.Connection):
 
     def _suspend_foreign_keys(self, *, for_one_statement: bool) -> None:
         self._foreign_keys_suspended |= suspend_foreign_keys(
-            self, self.file, for_one_statement=for_one_statement and not self.in_transaction
+            self,
+            self.run,
+            self.file,
+            for_one_statement=for_one_statement and not self.in_transaction,
         )
 
     def _settle_if_over(self, *, kept: bool) -> None:
@@ -270,7 +287,7 @@ class TransactionOwner(sqlite3.Connection):
             self._release()
         if self._foreign_keys_suspended:
             self._foreign_keys_suspended = False
-            restore_foreign_keys(self)
+            restore_foreign_keys(self.run)
         if wrote and self._identity is not None:
             self._identity.require_after()
 

@@ -1,8 +1,7 @@
 """From the driver's errors to SQLAlchemy's, where hardlite has more to say than SQLite."""
 
-import sqlite3
-
 from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 
 from hardlite.errors import (
     DatabaseLockedError,
@@ -18,7 +17,7 @@ __all__ = ["told", "translate"]
 
 
 def told(
-    error: sqlite3.Error,
+    error: BaseException,
     *,
     statement: str | None = None,
     parameters: object = None,
@@ -47,7 +46,8 @@ def translate(context: ExceptionContext) -> DatabaseLockedError | DatabaseReplac
     This is the engine's ``handle_error`` listener (SQLAlchemy, "Core Events").
     """
     error = context.original_exception
-    if not isinstance(error, sqlite3.Error):
+    if isinstance(error, DBAPIError):
+        # It has been told already, where it came from.
         return None
     if isinstance(error, FileReplacedError):
         # Then no connection of the pool is of use any more, and SQLAlchemy closes them.

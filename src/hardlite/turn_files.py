@@ -11,16 +11,22 @@ apart.
 
 import contextlib
 import logging
+import math
 import os
 import pathlib
 import stat
 import sys
 
+from hardlite.clock import Clock, system_clock
 from hardlite.file_locks import lock, try_lock, unlock
 
 __all__ = ["TurnFiles"]
 
 _log = logging.getLogger("hardlite.gate")
+
+_LOOK = 1.0
+"""Seconds between two looks whether the files are still there, while nobody waits for them."""
+
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -38,8 +44,10 @@ class TurnFiles:
     The descriptors are this object's own and are closed with it.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, clock: Clock = system_clock) -> None:
         self.database = database
+        self._clock = clock
+        self._looked = -math.inf
         self.trouble: Exception | None = None
         self._open: tuple[int, int] | None = None
         self._has_warned = False
@@ -58,7 +66,7 @@ class TurnFiles:
                     free = try_lock(turn)
                 finally:
                     unlock(place)
-                if not free or (self._is_in_place(turn) and self._is_in_place(place)):
+                if not free or self._looked_at_lately() or self._are_in_place():
                     return free
         except OSError as error:
             self.go_without(error)
@@ -74,7 +82,7 @@ class TurnFiles:
                     lock(turn)
                 finally:
                     unlock(place)
-                if self._is_in_place(turn) and self._is_in_place(place):
+                if self._are_in_place():
                     return
         except OSError as error:
             self.go_without(error)
@@ -98,9 +106,11 @@ class TurnFiles:
     def write_note(self, note: bytes) -> None:
         """Leave word of who has the turn, for others to read; it may fail without a word."""
         if self._open is not None:
-            # The file may be somebody else's, or the disk full: the kernel still knows.
-            with contextlib.suppress(OSError):
+            try:
                 _write_at_start(self._open[0], note)
+            except OSError:
+                # The file may be somebody else's, or the disk full: the kernel still knows.
+                return
 
     def go_without(self, error: Exception) -> None:
         """Let this process have the turn for itself, and say once why."""
@@ -117,7 +127,7 @@ class TurnFiles:
 
     def close(self) -> None:
         """Close the files; their locks end, but not in a child that a fork gave copies of them."""
-        descriptors, self._open = self._open, None
+        descriptors, self._open, self._looked = self._open, None, -math.inf
         for descriptor in descriptors or ():
             os.close(descriptor)
 
@@ -130,6 +140,16 @@ class TurnFiles:
                 os.close(turn)
                 raise
         return self._open
+
+    def _looked_at_lately(self) -> bool:
+        """Say whether there is no need to look: deleted files cost order, and that for a second."""
+        return self._clock.now() - self._looked < _LOOK
+
+    def _are_in_place(self) -> bool:
+        if not all(map(self._is_in_place, self._files())):
+            return False
+        self._looked = self._clock.now()
+        return True
 
     def _is_in_place(self, descriptor: int) -> bool:
         """Say whether others find the file that was locked; close both if somebody deleted it.

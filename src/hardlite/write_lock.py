@@ -6,11 +6,11 @@ turn can afford to ask a thousand times a second.
 """
 
 import dataclasses
-import sqlite3
 from collections.abc import Callable
 
 from hardlite import locked
 from hardlite.clock import Clock, system_clock
+from hardlite.drivers import SQLITE3, Driver
 from hardlite.result_codes import Fate, fate_of
 
 __all__ = ["take_write_lock"]
@@ -30,6 +30,8 @@ def take_write_lock(
     timeout: float,
     busy_timeout: float,
     warn_wait: float,
+    driver: Driver = SQLITE3,
+    has_read: bool = False,
     clock: Clock = system_clock,
 ) -> None:
     """Run a statement that takes SQLite's write lock, waiting for writers without a gate.
@@ -42,6 +44,8 @@ def take_write_lock(
         timeout: seconds to wait since then.
         busy_timeout: seconds that SQLite itself waits, as the connection is set.
         warn_wait: seconds of waiting since then after which a warning names the holder.
+        driver: what ``run`` runs it on.
+        has_read: a transaction is open and has its snapshot, which may be out of date.
         clock: measures the wait and pauses in it.
 
     Raises:
@@ -49,9 +53,11 @@ def take_write_lock(
     """
     run("PRAGMA busy_timeout = 0")
     try:
-        if not _taken(run, sql, file):
-            wait = _Wait(file=file, started=started, timeout=timeout, warn_wait=warn_wait)
-            wait.until(lambda: _taken(run, sql, file), clock)
+        if not _taken(run, sql, file, driver, has_read):
+            wait = _Wait(
+                file=file, started=started, timeout=timeout, warn_wait=warn_wait, driver=driver
+            )
+            wait.until(lambda: _taken(run, sql, file, driver, has_read), clock)
     finally:
         run(f"PRAGMA busy_timeout = {busy_timeout * 1000:.0f}")
 
@@ -64,6 +70,7 @@ class _Wait:
     started: float
     timeout: float
     warn_wait: float
+    driver: Driver
 
     def until(self, taken: Callable[[], bool], clock: Clock) -> None:
         has_warned = False
@@ -74,17 +81,31 @@ class _Wait:
             clock.sleep(_PAUSE)
             if taken():
                 return
-        raise locked.foreign_lock(self.file, waited)
+        raise locked.foreign_lock(self.file, waited, self.driver.locked_error)
 
 
-def _taken(run: Run, sql: str, file: str) -> bool:
+def _taken(run: Run, sql: str, file: str, driver: Driver, has_read: bool) -> bool:  # noqa: FBT001
     try:
         run(sql)
-    except sqlite3.OperationalError as error:
+    except driver.module.OperationalError as error:
         fate = fate_of(error)
-        if fate is Fate.RESTART:
-            raise locked.stale_snapshot(file) from error
+        # Where codes are cut short, a lock that is refused and free tells what they do not.
+        guess = has_read and file and fate is Fate.WAIT and not driver.extended_codes
+        if fate is Fate.RESTART or (False and _is_free(file, driver)):
+            raise locked.stale_snapshot(file, driver.locked_error) from error
         if fate is not Fate.WAIT:
             raise
         return False
+    return True
+
+
+def _is_free(file: str, driver: Driver) -> bool:
+    """Ask for SQLite's write lock on a connection that has read nothing yet."""
+    connection = driver.connection(file, timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except driver.module.OperationalError:
+        return False
+    finally:
+        connection.close()
     return True

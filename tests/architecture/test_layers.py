@@ -16,6 +16,7 @@ PACKAGE = ROOT / "src" / "hardlite"
 ORDER = """
 errors
 call_sites clock profile result_codes statements filesystems
+drivers one_library wal_reset
 holder gate_note file_locks turn_files claims turn
 gate gate_registry
 lock_holders hold_watch

@@ -258,7 +258,7 @@ def test_a_module_with_connections_of_its_own_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"otherdriver\.Connection") as caught:
         create_hardened_engine("sqlite://", module=driver)
 
-    assert caught.value.hint == "Leave module= out."
+    assert caught.value.hint.startswith("Leave module= out")
 
 
 def test_the_standard_librarys_module_may_be_named(make_engine: EngineFactory) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from hardlite import ConfigurationError, PragmaRejectedError, Profile
 from hardlite.connection import HardenedConnection
 from hardlite.filesystems import is_network
-from hardlite.pragmas import wal_reset_bug
+from hardlite.wal_reset import wal_reset_bug
 from tests.fixtures.databases import EngineFactory
 
 MEBIBYTE = 1024 * 1024
@@ -393,6 +393,22 @@ def test_a_network_disk_is_refused_where_that_is_asked_for(
 
     assert str(db_path) in str(caught.value)
     assert "local disk" in caught.value.hint
+
+
+def test_a_file_with_two_names_gets_a_rollback_journal_and_that_is_said_once(
+    make_engine: EngineFactory, db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each name would have a WAL of its own, and the commits in one are not seen in the other."""
+    other = db_path.with_name("other.db")
+    make_database(db_path, "delete")
+    other.hardlink_to(db_path)
+
+    for path in (db_path, db_path, other):
+        assert held(make_engine(path), {"journal_mode": "delete"}) == {"journal_mode": "delete"}
+
+    assert [text.partition(" (a hard link)")[0] for text in warnings_of(caplog)] == [
+        f"no WAL for {path}: the file has another name" for path in (db_path, other)
+    ]
 
 
 def test_a_local_disk_is_not_refused(make_engine: EngineFactory) -> None:

@@ -46,6 +46,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "warn_wait": 1.0,
         "warn_hold": 2.0,
         "network": "fallback",
+        "driver": "sqlite3",
     }
 
 

@@ -12,6 +12,8 @@ from hardlite import ConfigurationError, Profile, UnsupportedDatabaseError
 from hardlite.engine import create_hardened_engine, profile_of
 from tests.fixtures.databases import EngineFactory
 
+pytestmark = pytest.mark.usefixtures("some_pysqlite3")
+
 OTHER_VALUES: dict[str, Any] = {
     "journal_mode": "delete",
     "synchronous": "extra",
@@ -27,6 +29,7 @@ OTHER_VALUES: dict[str, Any] = {
     "warn_wait": 0.5,
     "warn_hold": 0.25,
     "network": "refuse",
+    "driver": "pysqlite3",
 }
 
 

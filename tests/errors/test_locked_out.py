@@ -295,6 +295,29 @@ def test_what_is_no_lock_stays_sqlalchemys_own_error(engine: Engine) -> None:
     assert names(engine) == ["Anna"]
 
 
+@pytest.mark.usefixtures("foreign_writer")
+def test_a_lock_error_met_on_the_way_to_another_database_is_told_once(
+    engine: Engine, make_engine: EngineFactory
+) -> None:
+    """A default that writes elsewhere: the error is that of the other database."""
+
+    def number_from_elsewhere() -> int:
+        write(engine)
+        return 1
+
+    bill = Table("bill", MetaData(), Column("number", Integer, default=number_from_elsewhere))
+    memory = make_engine("sqlite://")
+    bill.create(memory)
+
+    with pytest.raises(exc.StatementError) as caught, memory.begin() as connection:
+        connection.execute(insert(bill))
+
+    error = caught.value  # SQLAlchemy 2.0 wraps it once more, 2.1 does not
+    told = error if isinstance(error, DatabaseLockedError) else error.orig
+    assert isinstance(told, DatabaseLockedError)
+    assert isinstance(told.orig, LockedByOtherError)
+
+
 def test_a_session_that_was_locked_out_can_be_rolled_back_and_used_again(
     engine: Engine, foreign_writer: sqlite3.Connection
 ) -> None:

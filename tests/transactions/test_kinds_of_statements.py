@@ -105,7 +105,8 @@ SETTINGS = [
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA auto_vacuum = 2",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA main.journal_mode('delete')",
+    "PRAGMA main.journal_mode('wal')",
+    "PRAGMA journal_mode =",
     "PRAGMA encoding = 'UTF-16'",
     "PRAGMA page_size = 8192",
     "PRAGMA temp_store = 2",
@@ -118,6 +119,10 @@ MAINTENANCE = [
     "PRAGMA wal_checkpoint(TRUNCATE)",
     "PRAGMA optimize",
     "PRAGMA incremental_vacuum(10)",
+    "PRAGMA journal_mode = DELETE",
+    "PRAGMA main.journal_mode('off')",
+    'PRAGMA "main" . [wal_checkpoint] = FULL',
+    "/* now */ pragma MAIN./**/WAL_CHECKPOINT ( restart )",
 ]
 
 INTENTS = [
