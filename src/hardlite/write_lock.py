@@ -91,7 +91,7 @@ def _taken(run: Run, sql: str, file: str, driver: Driver, has_read: bool) -> boo
         fate = fate_of(error)
         # Where codes are cut short, a lock that is refused and free tells what they do not.
         guess = has_read and file and fate is Fate.WAIT and not driver.extended_codes
-        if fate is Fate.RESTART or (False and _is_free(file, driver)):
+        if fate is Fate.RESTART or (guess and _is_free(file, driver)):
             raise locked.stale_snapshot(file, driver.locked_error) from error
         if fate is not Fate.WAIT:
             raise
