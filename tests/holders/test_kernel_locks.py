@@ -66,7 +66,7 @@ def test_a_system_without_the_table_has_none(tmp_path: Path) -> None:
 
 
 def test_a_table_without_a_list_of_mounts_is_matched_by_inode(tmp_path: Path) -> None:
-    (tmp_path / "locks").write_text(TABLE)
+    (tmp_path / "locks").write_text(TABLE, encoding="utf-8")
 
     found = read_table(tmp_path)
 
@@ -75,10 +75,11 @@ def test_a_table_without_a_list_of_mounts_is_matched_by_inode(tmp_path: Path) ->
 
 
 def test_the_devices_are_those_of_the_mounts(tmp_path: Path) -> None:
-    (tmp_path / "locks").write_text(TABLE)
+    (tmp_path / "locks").write_text(TABLE, encoding="utf-8")
     (tmp_path / "self").mkdir()
     (tmp_path / "self" / "mountinfo").write_text(
-        "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n30 22 0:31 / /a\\040b rw - btrfs x rw\n"
+        "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n30 22 0:31 / /a\\040b rw - btrfs x rw\n",
+        encoding="utf-8",
     )
 
     found = read_table(tmp_path)

@@ -18,7 +18,7 @@ STATUS = "Name:\tgate keeper\nState:\t{state}\nUid:\t7\t54321\t7\t7\n"
 def fake(tmp_path: Path) -> Path:
     """A /proc with one process, 12, of which little is told."""
     (tmp_path / "12").mkdir()
-    (tmp_path / "12" / "status").write_text(STATUS.format(state="S (sleeping)"))
+    (tmp_path / "12" / "status").write_text(STATUS.format(state="S (sleeping)"), encoding="utf-8")
     return tmp_path
 
 
@@ -55,9 +55,9 @@ def test_a_process_without_command_line_and_a_user_without_name_are_told_as_they
 
 def test_a_process_of_a_container_has_a_number_of_its_own_there(fake: Path) -> None:
     status = STATUS.format(state="T (stopped)") + "NSpid:\t12\t7\n"
-    (fake / "12" / "status").write_text(status)
-    (fake / "12" / "stat").write_text("12 (a) b) T " + "0 " * 18 + "4200 0\n")
-    (fake / "stat").write_text("cpu 1\nbtime 1000\n")
+    (fake / "12" / "status").write_text(status, encoding="utf-8")
+    (fake / "12" / "stat").write_text("12 (a) b) T " + "0 " * 18 + "4200 0\n", encoding="utf-8")
+    (fake / "stat").write_text("cpu 1\nbtime 1000\n", encoding="utf-8")
 
     process = look_up(12, proc=fake)
 
