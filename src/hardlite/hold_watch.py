@@ -5,10 +5,10 @@ second, and only while there is somebody to look at.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import sys
-import sysconfig
 import threading
 import types
 from collections.abc import Iterable
@@ -26,10 +26,6 @@ _PAUSE = 0.25
 """Seconds between two looks."""
 _LOOKS = 4
 """Looks without anybody to look at, after which the thread ends."""
-_LIBRARIES = tuple(
-    f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
-"""Where code is that programs use and are not made of."""
 
 
 class _Watch:
@@ -91,9 +87,20 @@ def _place(thread: int) -> str:
 
 
 def _caller(frame: types.FrameType | None) -> CallSite | None:
-    while frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES):
+    libraries = _libraries()
+    while frame is not None and frame.f_code.co_filename.startswith(libraries):
         frame = frame.f_back
     return None if frame is None else call_site(frame)
+
+
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """Return where code is that programs use and are not made of."""
+    # It loads what only builders of extensions need, so it is not imported with hardlite.
+    import sysconfig
+
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    return tuple(f"{sysconfig.get_path(kind)}{os.sep}" for kind in kinds)
 
 
 def _look_again() -> None:
