@@ -29,7 +29,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.orm import sessionmaker
 
 from hardlite import create_hardened_engine, get_sessionmaker
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate_registry import gate_for
 
 _SAME = (
     "busy_timeout", "journal_mode", "synchronous", "foreign_keys", "cache_size", "temp_store",

@@ -1,6 +1,5 @@
 """hardlite ends "database is locked": a SQLAlchemy engine and session plugin for SQLite."""
 
-from hardlite.batches import batched_unit_of_work
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     ConfigurationError,
@@ -17,12 +16,13 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
-from hardlite.holder import Holder
+from hardlite.imports.batches import batched_unit_of_work
+from hardlite.imports.report import BatchResult, ImportReport, Rejection
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
-from hardlite.report import BatchResult, ImportReport, Rejection
 from hardlite.retry import retry_on_locked
 from hardlite.sessions import get_sessionmaker, run_in_transaction
+from hardlite.turns.holder import Holder
 
 __all__ = [
     "BatchResult",

@@ -9,7 +9,7 @@ import types
 
 import sqlalchemy
 
-__all__ = ["CallSite", "call_site"]
+__all__ = ["CallSite", "call_site", "site_of"]
 
 _PLUMBING = (
     f"{pathlib.Path(__file__).parent}{os.sep}",
@@ -55,24 +55,33 @@ def call_site(frame: types.FrameType | None = None) -> CallSite | None:
         frame: where to begin; that of the caller if left out.
     """
     if frame is not None:
-        return _nearest(frame)
+        return _nearest(frame)[0]
     found = _found_before()
-    return _nearest(sys._getframe(1)) if found is None else _site(found)  # noqa: SLF001
+    if found is not None:
+        return site_of(found)
+    site, depth = _nearest(sys._getframe(1))  # noqa: SLF001
+    _remember(depth)
+    return site
 
 
-def _nearest(frame: types.FrameType | None) -> CallSite | None:
+def site_of(frame: types.FrameType) -> CallSite:
+    """Return the line where ``frame`` is."""
+    return CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _nearest(frame: types.FrameType | None) -> tuple[CallSite | None, int]:
+    """Find the line, and how far up it is; 0 if it is not of the program itself."""
     without_file: CallSite | None = None
     depth = 0
     while frame is not None:
         kind = _kind_of(frame.f_code.co_filename)
         if kind == _USER:
-            _remember(depth)
-            return _site(frame)
+            return site_of(frame), depth
         if kind == _NO_FILE:
-            without_file = _site(frame)
+            without_file = site_of(frame)
         frame = frame.f_back
         depth += 1
-    return without_file
+    return without_file, 0
 
 
 def _found_before() -> types.FrameType | None:
@@ -108,7 +117,3 @@ def _kind_of(file: str) -> int:
             kind = _NO_FILE if file.startswith("<") else _INSIDE
         _kinds[file] = kind
     return kind
-
-
-def _site(frame: types.FrameType) -> CallSite:
-    return CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

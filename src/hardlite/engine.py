@@ -20,17 +20,17 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
-from hardlite.drivers import Driver, driver_named
+from hardlite.connections.drivers import Driver, driver_named
+from hardlite.connections.locked import turn_holder
+from hardlite.connections.statements import FOR_UPDATE
+from hardlite.connections.translation import translate
+from hardlite.database_names import file_of
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
 from hardlite.fair_pool import close_idle
-from hardlite.gate_registry import call_before_fork, find_holders_by, gate_for
-from hardlite.locked import turn_holder
-from hardlite.one_library import file_of
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
-from hardlite.statements import FOR_UPDATE
-from hardlite.translation import translate
+from hardlite.turns.gate_registry import call_before_fork, find_holders_by, gate_for
 from hardlite.wal_reset import tell_of_wal_reset
 
 __all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
@@ -232,7 +232,7 @@ def _meet_stranger(connection: object, url: URL, driver: Driver) -> None:
         "pool= or a do_connect listener",
         "Let the engine open its connections itself (connect_args= passes anything on to "
         "sqlite3.connect); or, with the default driver, call sqlite3.connect(..., "
-        "factory=hardlite.connection.HardenedConnection) in your creator.",
+        "factory=hardlite.connections.connection.HardenedConnection) in your creator.",
     )
 
 

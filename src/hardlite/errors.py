@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from sqlalchemy import exc
 
 if TYPE_CHECKING:
-    from hardlite.holder import Holder
-    from hardlite.report import ImportReport
+    from hardlite.imports.report import ImportReport
+    from hardlite.turns.holder import Holder
 
 __all__ = [
     "ConfigurationError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
+    "DriverFaultError",
     "FileReplacedError",
     "HardliteError",
     "ImportRejectedError",
@@ -172,17 +173,21 @@ class FileReplacedError(sqlite3.OperationalError):
         return functools.partial(FileReplacedError, hint=self.hint), (str(self),)
 
 
-class DatabaseReplacedError(exc.OperationalError, HardliteError):
-    """The database file was deleted, moved or replaced while a connection had it open.
+class DriverFaultError(exc.OperationalError, HardliteError):
+    """SQLAlchemy's face of an error of the driver of which hardlite knows more than SQLite.
 
-    It is a `sqlalchemy.exc.OperationalError`. The connections of the pool are closed with it, so
-    the next one opens the file that is there now.
+    It is the root of `DatabaseLockedError` and `DatabaseReplacedError` and never raised itself.
 
-    Attributes:
+    Args:
+        statement: the SQL that was run.
+        params: its parameters.
+        orig: the driver's error.
         hint: what to do about it.
+        hide_parameters: show no parameters.
+        ismulti: ``params`` are several sets of parameters.
     """
 
-    slug = "database-replaced"
+    slug = "driver-fault"
 
     def __init__(
         self,
@@ -190,6 +195,7 @@ class DatabaseReplacedError(exc.OperationalError, HardliteError):
         params: object,
         orig: BaseException,
         hint: str,
+        *,
         hide_parameters: bool = False,
         ismulti: bool | None = None,
     ) -> None:
@@ -204,18 +210,31 @@ class DatabaseReplacedError(exc.OperationalError, HardliteError):
     def __str__(self) -> str:
         return f"{exc.OperationalError.__str__(self)}\n{self.hint} [{self.slug}]"
 
-    def __reduce__(self) -> tuple[type["DatabaseReplacedError"], tuple[object, ...]]:
-        return type(self), (
-            self.statement,
-            self.params,
-            self.orig,
-            self.hint,
-            self.hide_parameters,
-            self.ismulti,
-        )
+    def __reduce__(self) -> tuple[Callable[..., "DriverFaultError"], tuple[object, ...]]:
+        kind: Callable[..., DriverFaultError] = type(self)
+        shown = {"hide_parameters": self.hide_parameters, "ismulti": self.ismulti}
+        again = functools.partial(kind, **shown, **self._facts())
+        return again, (self.statement, self.params, self.orig, self.hint)
+
+    def _facts(self) -> dict[str, object]:
+        """Return what a subclass is made with besides."""
+        return {}
 
 
-class DatabaseLockedError(exc.OperationalError, HardliteError):
+class DatabaseReplacedError(DriverFaultError):
+    """The database file was deleted, moved or replaced while a connection had it open.
+
+    It is a `sqlalchemy.exc.OperationalError`. The connections of the pool are closed with it, so
+    the next one opens the file that is there now.
+
+    Attributes:
+        hint: what to do about it.
+    """
+
+    slug = "database-replaced"
+
+
+class DatabaseLockedError(DriverFaultError):
     """The turn or SQLite's own lock could not be had in time.
 
     It is a `sqlalchemy.exc.OperationalError`, so code that already handles that keeps working.
@@ -234,35 +253,20 @@ class DatabaseLockedError(exc.OperationalError, HardliteError):
         params: object,
         orig: BaseException,
         hint: str,
+        *,
         waited: float,
         holder: "Holder | None",
         hide_parameters: bool = False,
         ismulti: bool | None = None,
     ) -> None:
-        parameters = cast("Sequence[object] | None", params)
         super().__init__(
-            statement, parameters, orig, hide_parameters=hide_parameters, ismulti=ismulti
+            statement, params, orig, hint, hide_parameters=hide_parameters, ismulti=ismulti
         )
-        # SQLAlchemy prints its one argument as it is, but several as a tuple.
-        self.args = self.args[:1]
-        self.hint = hint
         self.waited = waited
         self.holder = holder
 
-    def __str__(self) -> str:
-        return f"{exc.OperationalError.__str__(self)}\n{self.hint} [{self.slug}]"
-
-    def __reduce__(self) -> tuple[type["DatabaseLockedError"], tuple[object, ...]]:
-        return type(self), (
-            self.statement,
-            self.params,
-            self.orig,
-            self.hint,
-            self.waited,
-            self.holder,
-            self.hide_parameters,
-            self.ismulti,
-        )
+    def _facts(self) -> dict[str, object]:
+        return {"waited": self.waited, "holder": self.holder}
 
 
 class StaleSnapshotError(DatabaseLockedError):

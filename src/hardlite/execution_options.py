@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast, get_args
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
-from hardlite.connection import AnyHardenedConnection
+from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.errors import ConfigurationError
 from hardlite.profile import TransactionMode
 

@@ -7,8 +7,8 @@ from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import QueuePool
 
-from hardlite.connection import connection_class
-from hardlite.drivers import SQLITE3, Driver, driver_named
+from hardlite.connections.connection import connection_class
+from hardlite.connections.drivers import SQLITE3, Driver, driver_named
 from hardlite.engine import end_leftovers_at_checkin, harden
 from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
 from hardlite.fair_pool import FairQueuePool

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from hardlite.clock import Clock, system_clock
-from hardlite.drivers import Driver, driver_named
+from hardlite.connections.drivers import Driver, driver_named
 from hardlite.errors import ConfigurationError, PragmaRejectedError
 from hardlite.filesystems import is_network
 from hardlite.profile import MEBIBYTE, Profile

@@ -5,9 +5,9 @@ import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from hardlite.connections.commit_tally import writes_committed
 from hardlite.errors import ConfigurationError, MissingExtraError
 from hardlite.result_codes import Fate, fate_of
-from hardlite.transaction_owner import writes_committed
 
 __all__ = ["retry_on_locked"]
 

@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite.clock import system_clock
+from hardlite.connections.commit_tally import writes_committed
+from hardlite.connections.translation import told
 from hardlite.engine import profile_of
 from hardlite.errors import (
     ConfigurationError,
@@ -18,8 +20,6 @@ from hardlite.errors import (
 )
 from hardlite.execution_options import READER, hardened
 from hardlite.profile import Profile
-from hardlite.transaction_owner import writes_committed
-from hardlite.translation import told
 
 __all__ = [
     "HardenedSessionmaker",

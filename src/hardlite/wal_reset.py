@@ -6,7 +6,7 @@ damaged (sqlite.org, "Write-Ahead Logging", section "The WAL-Reset Bug").
 
 import logging
 
-from hardlite.drivers import Driver
+from hardlite.connections.drivers import Driver
 
 __all__ = ["tell_of_wal_reset", "wal_reset_bug", "wal_reset_report"]
 
@@ -32,7 +32,7 @@ def wal_reset_bug(version: tuple[int, int, int]) -> bool:
 def wal_reset_report(driver: Driver) -> str | None:
     """Tell what the bug means for users of ``driver``, and what to do; None if it is mended there.
 
-    >>> from hardlite.drivers import driver_named
+    >>> from hardlite.connections.drivers import driver_named
     >>> report = wal_reset_report(driver_named("sqlite3"))
     """
     if not wal_reset_bug(driver.version):

@@ -15,25 +15,45 @@ PACKAGE = ROOT / "src" / "hardlite"
 
 ORDER = """
 errors
-call_sites clock profile result_codes statements filesystems
-drivers one_library wal_reset
-holder gate_note file_locks turn_files claims turn
-gate gate_registry
-lock_holders hold_watch
-file_identity transactions locked write_lock translation inherited table_rebuild transaction_owner cursor connection
-execution_options fair_pool pragmas engine plugin
+call_sites clock database_names filesystems profile result_codes
+turns
+lock_holders
+connections
+wal_reset execution_options fair_pool pragmas engine plugin
 retry sessions
-report tracebacks insert_target driver_insert fast_insert batch_units batch_writer progress_bar batches
+imports
 sources
 demo
 cli
 """
-"""Modules and packages of hardlite; each may import those that stand before it, no others.
+"""Modules and packages of hardlite; each may import those that stand before it, no others."""
 
-A package stands here as one word: what goes on inside of it is its own affair.
-"""
+ORDER_WITHIN = {
+    "turns": """
+        holder gate_note
+        file_locks turn_files claims
+        turn gate gate_registry hold_watch
+    """,
+    "connections": """
+        drivers one_library file_identity inherited
+        statements transactions
+        locked write_lock translation
+        table_rebuild commit_tally transaction_owner
+        cursor connection
+    """,
+    "imports": """
+        report tracebacks progress_bar
+        insert_target driver_insert fast_insert
+        batch_units batch_writer batches
+    """,
+}
+"""The same within a package; what goes on inside of another one is its own affair."""
 
 PLACES = {name: place for place, name in enumerate(ORDER.split())}
+PLACES_WITHIN = {
+    package: {name: place for place, name in enumerate(order.split())}
+    for package, order in ORDER_WITHIN.items()
+}
 RIM = {"__init__", "__main__"}
 """They hand out what the others make, so they may import anything but each other."""
 
@@ -94,6 +114,12 @@ def own_modules(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("hardlite.")}
 
 
+def modules_of(package: str, path: Path) -> set[str]:
+    """Which modules of its own package a module imports."""
+    names = imported_by(path, lazily=True)
+    return {name.split(".")[2] for name in names if name.startswith(f"hardlite.{package}.")}
+
+
 def foreign_packages(path: Path, *, lazily: bool) -> set[str]:
     """Third-party packages that a module imports."""
     tops = {name.split(".")[0] for name in imported_by(path, lazily=lazily)}
@@ -120,6 +146,27 @@ def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
         other
         for other in own_modules(path) - {own}
         if PLACES.get(other, len(PLACES)) >= PLACES[own]
+    }
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", PLACES_WITHIN)
+def test_every_module_of_a_package_has_its_place_in_the_packages_order(package: str) -> None:
+    modules = {path.stem for path in (PACKAGE / package).glob("*.py")} - RIM
+
+    assert modules == PLACES_WITHIN[package].keys()
+
+
+@pytest.mark.parametrize("package", PLACES_WITHIN)
+def test_a_module_of_a_package_imports_only_what_stands_before_it_there(package: str) -> None:
+    places = PLACES_WITHIN[package]
+
+    wrong = {
+        (own, other)
+        for own in places
+        for other in modules_of(package, PACKAGE / package / f"{own}.py") - {own}
+        if places.get(other, len(places)) >= places[own]
     }
 
     assert not wrong

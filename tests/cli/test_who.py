@@ -158,8 +158,8 @@ def test_watching_on_a_terminal_draws_the_table_anew(db_path: Path) -> None:
 def test_a_holder_that_is_not_seen_is_a_line_of_its_own(db_path: Path) -> None:
     """Nothing that is unknown is left looking as if there were nobody."""
     from hardlite.cli.who_view import who_view
-    from hardlite.holder import Holder
     from hardlite.lock_holders import LockHolders
+    from hardlite.turns.holder import Holder
 
     console = terminal()
     console.print(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 
 background = pytest.importorskip("apscheduler.schedulers.background")
 jobstores = pytest.importorskip("apscheduler.jobstores.sqlalchemy")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 
 flask = pytest.importorskip("flask")
 flask_sqlalchemy = pytest.importorskip("flask_sqlalchemy")

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import Pool
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 
 optuna = pytest.importorskip("optuna")
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 
 pandas = pytest.importorskip("pandas")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 
 sqlmodel = pytest.importorskip("sqlmodel")
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import NullPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from hardlite import ConfigurationError, create_hardened_engine, get_sessionmaker
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.execution_options import hardened
 from tests.fixtures.databases import EngineFactory
 
@@ -65,7 +65,7 @@ def test_a_creator_that_makes_plain_connections_is_refused_with_what_to_do(
     with pytest.raises(ConfigurationError, match="hardlite did not open, by creator=") as caught:
         engine.connect()
 
-    assert "factory=hardlite.connection.HardenedConnection" in caught.value.hint
+    assert "factory=hardlite.connections.connection.HardenedConnection" in caught.value.hint
 
 
 def test_a_pool_with_plain_connections_is_refused(

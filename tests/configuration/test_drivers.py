@@ -12,10 +12,14 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from hardlite import ConfigurationError, Profile, create_hardened_engine
-from hardlite.connection import AnyHardenedConnection, HardenedConnection, connection_class
-from hardlite.drivers import SQLITE3, driver_named, driver_of
+from hardlite.connections.connection import (
+    AnyHardenedConnection,
+    HardenedConnection,
+    connection_class,
+)
+from hardlite.connections.drivers import SQLITE3, driver_named, driver_of
+from hardlite.database_names import file_of
 from hardlite.errors import FileReplacedError, LockedByOtherError, MissingExtraError
-from hardlite.one_library import file_of
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.programs import run_program
 
@@ -251,8 +255,9 @@ def test_a_name_is_read_as_sqlite_reads_it(database: str | bytes | Path, file: s
 FORKED = """
 import os, sqlite3, sys
 sys.path.insert(0, sys.argv[2])
-from hardlite.connection import HardenedConnection, connection_class
-from hardlite.drivers import driver_named
+from hardlite.connections.connection import HardenedConnection, connection_class
+from hardlite.database_names import file_of
+from hardlite.connections.drivers import driver_named
 from tests.fixtures.drivers import stand_in
 sys.modules["pysqlite3.dbapi2"] = stand_in()
 connection = sqlite3.connect(sys.argv[1], factory=HardenedConnection)

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
 from hardlite import ConfigurationError, ReadOnlySessionError, create_hardened_engine
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.execution_options import CHARACTERISTICS, hardened
 from tests.fixtures.databases import EngineFactory
 

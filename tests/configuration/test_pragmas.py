@@ -12,7 +12,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.pool import NullPool, QueuePool
 
 from hardlite import ConfigurationError, PragmaRejectedError, Profile
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.filesystems import is_network
 from hardlite.wal_reset import wal_reset_bug
 from tests.fixtures.databases import EngineFactory

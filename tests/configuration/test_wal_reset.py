@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.pool import StaticPool
 
 from hardlite import create_hardened_engine
-from hardlite.drivers import SQLITE3, Driver
+from hardlite.connections.drivers import SQLITE3, Driver
 from hardlite.wal_reset import wal_reset_report
 
 Link = Callable[[tuple[int, int, int]], None]

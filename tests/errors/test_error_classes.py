@@ -16,6 +16,7 @@ from hardlite.errors import (
     ConfigurationError,
     DatabaseLockedError,
     DatabaseReplacedError,
+    DriverFaultError,
     FileReplacedError,
     HardliteError,
     ImportRejectedError,
@@ -29,7 +30,7 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
-from hardlite.holder import Holder
+from hardlite.turns.holder import Holder
 from tests.fixtures.databases import EngineFactory
 
 E = TypeVar("E", bound=Exception)
@@ -66,13 +67,22 @@ def locked(
         stale=kind is StaleSnapshotError,
     )
     parameters = [{"name": "Anna"}, {"name": "Ben"}]
-    return kind("INSERT INTO t", parameters, orig, HINT, 2.5, HOLDER, hide_parameters, ismulti=True)
+    return kind(
+        "INSERT INTO t",
+        parameters,
+        orig,
+        HINT,
+        waited=2.5,
+        holder=HOLDER,
+        hide_parameters=hide_parameters,
+        ismulti=True,
+    )
 
 
 def test_these_tests_know_every_error() -> None:
     special = {ImportRejectedError, MissingExtraError, DatabaseLockedError, StaleSnapshotError}
     of_the_driver = {LockedByOtherError, FileReplacedError}
-    kinds = special.union(PLAIN, of_the_driver, {DatabaseReplacedError})
+    kinds = special.union(PLAIN, of_the_driver, {DatabaseReplacedError, DriverFaultError})
     known = {kind.__name__ for kind in kinds}
 
     assert known == set(errors.__all__)
@@ -146,7 +156,7 @@ def test_a_lock_error_of_sqlite_itself_keeps_its_code_when_it_is_pickled() -> No
     with pytest.raises(sqlite3.OperationalError) as caught:
         connection.execute("SELECT nothing")
     connection.close()
-    error = DatabaseLockedError("SELECT nothing", (), caught.value, HINT, 0.0, None)
+    error = DatabaseLockedError("SELECT nothing", (), caught.value, HINT, waited=0.0, holder=None)
 
     twin = pickled(error)
 
@@ -203,10 +213,11 @@ def test_the_drivers_face_has_sqlites_code_and_keeps_its_facts_when_pickled(
         (ReentrantWriteError, {UsageError}),
         (ReadOnlySessionError, {UsageError}),
         (ImportRejectedError, {HardliteError}),
-        (DatabaseLockedError, {HardliteError, exc.OperationalError}),
+        (DriverFaultError, {HardliteError, exc.OperationalError}),
+        (DatabaseLockedError, {DriverFaultError}),
         (StaleSnapshotError, {DatabaseLockedError}),
         (LockedByOtherError, {sqlite3.OperationalError}),
-        (DatabaseReplacedError, {HardliteError, exc.OperationalError}),
+        (DatabaseReplacedError, {DriverFaultError}),
         (FileReplacedError, {sqlite3.OperationalError}),
     ],
 )

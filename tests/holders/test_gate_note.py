@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardlite.call_sites import CallSite
-from hardlite.gate_note import MAX_SIZE, Note, decode, encode, read_note
+from hardlite.turns.gate_note import MAX_SIZE, Note, decode, encode, read_note
 
 NOTE = encode(12, 1.5, "thread 'x'", CallSite("/app/orders.py", 12, "save"), "orders")
 

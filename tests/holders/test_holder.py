@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from hardlite.call_sites import CallSite
-from hardlite.holder import Holder, printable
+from hardlite.turns.holder import Holder, printable
 
 SITE = CallSite("/app/orders.py", 12, "save")
 WHOLE = Holder(

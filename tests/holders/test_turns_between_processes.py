@@ -8,7 +8,7 @@ import pytest
 
 from hardlite import holders
 from hardlite.call_sites import CallSite
-from hardlite.holder import Holder
+from hardlite.turns.holder import Holder
 from tests.fixtures.lock_keepers import GATE, LOCKS, Keeper, keeper, needs_proc, until
 
 pytestmark = needs_proc

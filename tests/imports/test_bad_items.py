@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
-from hardlite.batches import OnError
 from hardlite.errors import UsageError
+from hardlite.imports.batch_units import Work
+from hardlite.imports.batches import OnError
 from tests.fixtures.library import (
     AUTHORS,
     Author,

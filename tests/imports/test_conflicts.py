@@ -7,11 +7,11 @@ from sqlalchemy import Column, Engine, Insert, Integer, MetaData, String, Table,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
-from hardlite.batches import OnError
 from hardlite.errors import ConfigurationError
-from hardlite.fast_insert import Conflict
-from hardlite.report import ImportReport
+from hardlite.imports.batch_units import Work
+from hardlite.imports.batches import OnError
+from hardlite.imports.fast_insert import Conflict
+from hardlite.imports.report import ImportReport
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import add_with_books
 

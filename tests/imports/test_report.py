@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
 from hardlite.errors import ImportRejectedError
-from hardlite.report import BatchResult, ImportReport, Rejection
+from hardlite.imports.batch_units import Work
+from hardlite.imports.report import BatchResult, ImportReport, Rejection
 from tests.fixtures.library import AUTHORS, add_with_books, author
 
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, composite, mapped_column
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
 from hardlite.errors import ConfigurationError
+from hardlite.imports.batch_units import Work
 from tests.fixtures.databases import EngineFactory
 
 metadata = MetaData()

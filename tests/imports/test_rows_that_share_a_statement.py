@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import Column
 
 from hardlite import ImportReport, batched_unit_of_work, create_hardened_engine
-from hardlite.batches import OnError
+from hardlite.imports.batches import OnError
 
 NAMES = "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name <> ''))"
 

@@ -42,7 +42,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
+from hardlite.imports.batch_units import Work
 from tests.fixtures.databases import EngineFactory
 
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from hardlite import batched_unit_of_work
-from hardlite.batch_units import Work
-from hardlite.report import BatchResult
+from hardlite.imports.batch_units import Work
+from hardlite.imports.report import BatchResult
 from tests.fixtures.library import AUTHORS, Author, add_with_books, author, authors, stored
 
 

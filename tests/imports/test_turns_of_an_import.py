@@ -11,11 +11,11 @@ from sqlalchemy import Engine, event, func, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite import batched_unit_of_work, get_sessionmaker
-from hardlite.batches import OnError
 from hardlite.errors import ReentrantWriteError, UsageError
-from hardlite.gate_registry import gate_for
-from hardlite.holder import Holder
-from hardlite.report import BatchResult
+from hardlite.imports.batches import OnError
+from hardlite.imports.report import BatchResult
+from hardlite.turns.gate_registry import gate_for
+from hardlite.turns.holder import Holder
 from tests.fixtures.arrivals import PATIENCE, listening
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import (

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from hardlite import get_sessionmaker
 from hardlite.errors import ReadOnlySessionError
-from hardlite.gate_registry import gate_for
 from hardlite.sessions import HardenedSessionmaker
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.library import Base, Country
 
 

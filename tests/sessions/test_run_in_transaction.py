@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from hardlite import get_sessionmaker, run_in_transaction
 from hardlite.errors import DatabaseLockedError
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.databases import EngineFactory
 
 INSERT = text("INSERT INTO note VALUES ('a')")

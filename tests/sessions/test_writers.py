@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from hardlite import get_sessionmaker
 from hardlite.errors import ConfigurationError, DatabaseLockedError, ReentrantWriteError
-from hardlite.gate import Gate
-from hardlite.gate_registry import gate_for
 from hardlite.sessions import HardenedSessionmaker
+from hardlite.turns.gate import Gate
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.arrivals import PATIENCE, listening
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import Base, Country

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate_registry import gate_for
 
 
 @pytest.fixture

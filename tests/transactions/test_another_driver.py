@@ -15,7 +15,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, insert,
 from sqlalchemy.exc import IntegrityError
 
 from hardlite import batched_unit_of_work, get_sessionmaker, run_in_transaction
-from hardlite.connection import AnyHardenedConnection
+from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.errors import (
     ConfigurationError,
     DatabaseLockedError,
@@ -26,8 +26,8 @@ from hardlite.errors import (
     ReentrantWriteError,
     StaleSnapshotError,
 )
-from hardlite.gate_registry import gate_for
 from hardlite.sessions import HardenedSessionmaker
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.databases import EngineFactory
 
 WRITE = "INSERT INTO notes (body) VALUES ('mine')"

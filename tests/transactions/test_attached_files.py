@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from tests.fixtures.databases import EngineFactory
 
 pytestmark = pytest.mark.usefixtures("notes")

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.errors import LockedByOtherError
-from hardlite.gate import Gate
-from hardlite.gate_registry import gate_for
-from hardlite.turn import Turn
+from hardlite.turns.gate import Gate
+from hardlite.turns.gate_registry import gate_for
+from hardlite.turns.turn import Turn
 from tests.fixtures.databases import EngineFactory
 
 pytestmark = pytest.mark.usefixtures("notes")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.errors import DatabaseLockedError
 from tests.fixtures.databases import EngineFactory
 

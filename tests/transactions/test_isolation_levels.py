@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine, event, text
 
-from hardlite.connection import HardenedConnection
+from hardlite.connections.connection import HardenedConnection
 from hardlite.errors import ConfigurationError
 from tests.fixtures.databases import EngineFactory
 

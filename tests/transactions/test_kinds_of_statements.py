@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardlite.statements import FOR_UPDATE, Kind, kind_of, kinds_of_script
+from hardlite.connections.statements import FOR_UPDATE, Kind, kind_of, kinds_of_script
 
 READS = [
     "SELECT a FROM t",

@@ -16,8 +16,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 
 from hardlite import create_hardened_engine
-from hardlite.connection import HardenedConnection
-from hardlite.statements import Kind, kind_of
+from hardlite.connections.connection import HardenedConnection
+from hardlite.connections.statements import Kind, kind_of
 
 SCHEMA = """
     CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);

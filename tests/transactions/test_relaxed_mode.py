@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from hardlite.connections.commit_tally import writes_committed
 from hardlite.errors import DatabaseLockedError
-from hardlite.transaction_owner import writes_committed
 from tests.fixtures.databases import EngineFactory
 
 pytestmark = pytest.mark.usefixtures("notes")

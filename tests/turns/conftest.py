@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from tests.fixtures.clocks import SetClock
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.writers import Writer, WriterFactory, make_counter, writer
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ PROGRAM = """
 import os, subprocess, sys, threading
 from sqlalchemy import text
 from hardlite import create_hardened_engine
-from hardlite.turn_files import TurnFiles
+from hardlite.turns.turn_files import TurnFiles
 
 path = sys.argv[1]
 INCREMENT = text("UPDATE counter SET number = number + 1")

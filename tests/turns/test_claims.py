@@ -9,10 +9,10 @@ from types import FrameType
 
 import pytest
 
-from hardlite import claims
-from hardlite.claims import Alone, ProcessClaim
-from hardlite.gate import Gate, TurnTimeoutError
-from hardlite.turn_files import TurnFiles
+from hardlite.turns import claims
+from hardlite.turns.claims import Alone, ProcessClaim
+from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.turn_files import TurnFiles
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
 from tests.fixtures.lock_keepers import needs_proc, queued, until
 

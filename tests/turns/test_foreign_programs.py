@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hardlite import DatabaseLockedError
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.lock_keepers import keeper, needs_proc

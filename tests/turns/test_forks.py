@@ -15,8 +15,9 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 PREAMBLE = """\
 import logging, os, sys, threading
 from sqlalchemy import text
-from hardlite import create_hardened_engine, gate_registry
-from hardlite.gate_registry import gate_for
+from hardlite import create_hardened_engine
+from hardlite.turns import gate_registry
+from hardlite.turns.gate_registry import gate_for
 
 path = sys.argv[1]
 INSERT = text("INSERT INTO note VALUES (:who)")

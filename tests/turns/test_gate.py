@@ -1,49 +1,24 @@
 """Who gets the turn, and when: threads that meet at one gate, without a database."""
 
 import contextvars
-import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from hardlite.call_sites import CallSite
 from hardlite.errors import ReentrantWriteError
-from hardlite.gate import Gate, TurnTimeoutError
-from hardlite.holder import Holder
-from hardlite.turn import Turn
+from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.holder import Holder
+from hardlite.turns.turn import Turn
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
-
-
-class SetClock:
-    """A clock that a test sets, and that runs something when a thread reads it."""
-
-    def __init__(self) -> None:
-        self.reading = 1000.0
-        self._actions: Iterator[Callable[[], object]] = iter(())
-
-    def on_reading(self, *actions: Callable[[], object]) -> None:
-        """Run the first of ``actions`` at the next reading, the second at the one after, ..."""
-        self._actions = iter(actions)
-
-    def now(self) -> float:
-        for action in itertools.islice(self._actions, 1):
-            action()
-        return self.reading
-
-    def sleep(self, seconds: float) -> None:
-        self.reading += seconds
+from tests.fixtures.clocks import SetClock
 
 
 def do_nothing() -> None:
     """Let a reading of the clock pass."""
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
 
 
 @pytest.fixture

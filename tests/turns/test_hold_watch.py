@@ -11,36 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from hardlite import hold_watch
-from hardlite.gate import Gate
-from hardlite.gate_registry import gate_for
-from hardlite.hold_watch import look_at_holds
+from hardlite.turns import hold_watch
+from hardlite.turns.gate import Gate
+from hardlite.turns.gate_registry import gate_for
+from hardlite.turns.hold_watch import look_at_holds
 from tests.fixtures.arrivals import PATIENCE
+from tests.fixtures.clocks import SetClock
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.lock_keepers import until
 from tests.fixtures.programs import run_program
 from tests.fixtures.writers import INCREMENT, WriterFactory, count, make_counter
-
-
-class SetClock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.reading = 1000.0
-
-    def now(self) -> float:
-        return self.reading
-
-    def wall(self) -> float:
-        return self.reading
-
-    def sleep(self, seconds: float) -> None:
-        self.reading += seconds
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
 
 
 @pytest.fixture
@@ -406,8 +386,9 @@ def test_where_no_thread_can_be_started_a_write_goes_on_unwatched(
 PREAMBLE = """
 import logging, os, sys, threading
 from sqlalchemy import text
-from hardlite import create_hardened_engine, gate_registry, hold_watch
-from hardlite.gate_registry import gate_for
+from hardlite import create_hardened_engine
+from hardlite.turns import gate_registry, hold_watch
+from hardlite.turns.gate_registry import gate_for
 
 hold_watch._PAUSE = 0.001
 gate_registry.FORK_PATIENCE = 0.01

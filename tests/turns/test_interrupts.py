@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 import hardlite
-from hardlite.gate import Gate, TurnTimeoutError
-from hardlite.turn import Turn
+from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.turn import Turn
 from tests.fixtures.arrivals import PATIENCE, listening
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.programs import run_program
@@ -155,7 +155,7 @@ def test_ctrl_c_while_waiting_gives_the_place_back(tmp_path: Path) -> None:
         tmp_path,
         """
         import logging, signal, threading
-        from hardlite.gate import Gate
+        from hardlite.turns.gate import Gate
 
         gate = Gate("app.db")
         caught, released = threading.Event(), threading.Event()

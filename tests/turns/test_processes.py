@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from hardlite import ConfigurationError, DatabaseLockedError, create_hardened_engine
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.lock_keepers import needs_proc, queued, until

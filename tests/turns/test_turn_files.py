@@ -19,9 +19,10 @@ from types import FrameType
 import pytest
 
 from hardlite.call_sites import CallSite
-from hardlite.gate_note import encode, read_note
-from hardlite.turn_files import TurnFiles
+from hardlite.turns.gate_note import encode, read_note
+from hardlite.turns.turn_files import TurnFiles
 from tests.fixtures.arrivals import PATIENCE
+from tests.fixtures.clocks import SetClock
 from tests.fixtures.lock_keepers import GATE, keeper, needs_proc, queued, until
 from tests.fixtures.programs import run_program
 
@@ -47,26 +48,6 @@ def folder() -> Iterator[Path]:
 def database(db_path: Path) -> Path:
     db_path.touch()
     return db_path
-
-
-class SetClock:
-    """A clock that a test sets."""
-
-    reading = 1000.0
-
-    def now(self) -> float:
-        return self.reading
-
-    def wall(self) -> float:
-        return self.reading
-
-    def sleep(self, seconds: float) -> None:
-        self.reading += seconds
-
-
-@pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
 
 
 @pytest.fixture
@@ -238,7 +219,7 @@ def test_a_program_that_is_started_does_not_get_the_files(tmp_path: Path, db_pat
         tmp_path,
         """
         import os, subprocess, sys
-        from hardlite.turn_files import TurnFiles
+        from hardlite.turns.turn_files import TurnFiles
 
         files = TurnFiles(sys.argv[1])
         files.claim()
@@ -424,7 +405,7 @@ def test_a_process_out_of_descriptors_goes_on_alone_and_is_ordered_again_later(
         tmp_path,
         """
         import errno, logging, os, resource, sys
-        from hardlite.turn_files import TurnFiles
+        from hardlite.turns.turn_files import TurnFiles
 
         path, left = sys.argv[1], int(sys.argv[2])
         open(path, "x", encoding="utf-8").close()
@@ -474,7 +455,7 @@ def test_on_a_full_disk_a_process_goes_on_alone(tmp_path: Path) -> None:
         options = ["-t", "tmpfs", "-o", "nr_inodes=3"]
         if subprocess.run(["mount", *options, "tmpfs", mount]).returncode:
             sys.exit("cannot mount")
-        from hardlite.turn_files import TurnFiles
+        from hardlite.turns.turn_files import TurnFiles
 
         path = os.path.join(mount, "app.db")
         pathlib.Path(path).touch()

@@ -15,8 +15,8 @@ from sqlalchemy.orm import scoped_session
 
 from hardlite import get_sessionmaker
 from hardlite.errors import DatabaseLockedError
-from hardlite.gate import Gate
-from hardlite.gate_registry import gate_for
+from hardlite.turns.gate import Gate
+from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
 from tests.fixtures.databases import EngineFactory
 

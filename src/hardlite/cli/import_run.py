@@ -8,7 +8,6 @@ from typing import cast
 from rich.console import Console
 from sqlalchemy.engine import Engine
 
-from hardlite.batches import batched_unit_of_work
 from hardlite.cli.database_argument import database_file, database_url, opened
 from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.failures import complain, message_of
@@ -19,8 +18,9 @@ from hardlite.cli.report_file import report_file
 from hardlite.cli.summary import Imported, as_dict, show_summary
 from hardlite.clock import system_clock
 from hardlite.engine import profile_of
+from hardlite.imports.batches import batched_unit_of_work
+from hardlite.imports.report import BatchResult, ImportReport
 from hardlite.profile import Profile
-from hardlite.report import BatchResult, ImportReport
 from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
 
 __all__ = ["run_import"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy import Table, UniqueConstraint, inspect
 from sqlalchemy.engine import Engine
 
-from hardlite.batches import OnError
 from hardlite.errors import ConfigurationError
-from hardlite.fast_insert import Conflict
+from hardlite.imports.batches import OnError
+from hardlite.imports.fast_insert import Conflict
 from hardlite.sources import (
     STANDARD_INPUT,
     Source,

@@ -5,8 +5,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hardlite.holder import Holder, printable
 from hardlite.lock_holders import LockHolders
+from hardlite.turns.holder import Holder, printable
 
 __all__ = ["who_view"]
 

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import sessionmaker
 
-from hardlite.batches import batched_unit_of_work
 from hardlite.clock import system_clock
-from hardlite.report import Rejection
+from hardlite.imports.batches import batched_unit_of_work
+from hardlite.imports.report import Rejection
 from hardlite.sources import Row, UnfitRow, checked
 
 __all__ = ["Loaded", "load_in_batches", "load_in_one_transaction"]

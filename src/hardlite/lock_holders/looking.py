@@ -8,8 +8,6 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from hardlite.clock import system_clock
-from hardlite.gate_note import Note, read_note
-from hardlite.holder import Holder
 from hardlite.lock_holders.kernel_locks import PROC, KernelLock
 from hardlite.lock_holders.observation import FileLocks, Observation, observe
 from hardlite.lock_holders.own_process import own_queue, own_turn
@@ -17,6 +15,8 @@ from hardlite.lock_holders.processes import has_flock, keepers_of_flock, look_up
 from hardlite.lock_holders.report import LockHolders
 from hardlite.lock_holders.sqlite_locks import meaning_of
 from hardlite.lock_holders.target import database_file
+from hardlite.turns.gate_note import Note, read_note
+from hardlite.turns.holder import Holder
 
 __all__ = ["holders", "look_at"]
 

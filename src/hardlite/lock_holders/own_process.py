@@ -1,7 +1,7 @@
 """The turn and the queue as this process's own gate has them: by thread, not by process."""
 
-from hardlite.gate_registry import known_gate
-from hardlite.holder import Holder
+from hardlite.turns.gate_registry import known_gate
+from hardlite.turns.holder import Holder
 
 __all__ = ["own_queue", "own_turn"]
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TypedDict
 
-from hardlite.holder import Holder, HolderDict, printable
+from hardlite.turns.holder import Holder, HolderDict, printable
 
 __all__ = ["LockHolders", "LockHoldersDict"]
 

@@ -2,11 +2,11 @@
 
 import os
 import stat
-import urllib.parse
 
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine, make_url
 
+from hardlite.database_names import file_of
 from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
 
 __all__ = ["database_file"]
@@ -16,7 +16,7 @@ def database_file(target: Engine | str | os.PathLike[str]) -> str:
     """Return the real path of the database file that ``target`` names.
 
     Args:
-        target: an engine, hardened or not; a path; or a URL as text.
+        target: an engine, hardened or not; a path or a ``file:`` URI; or a URL as text.
 
     Raises:
         ConfigurationError: it names a database in memory, or no file that exists.
@@ -28,12 +28,12 @@ def database_file(target: Engine | str | os.PathLike[str]) -> str:
         name = _file_of_url(_url(target))
     else:
         name = os.fspath(target)
-    if not name or name == ":memory:":
+    file = file_of(name)
+    if not file:
         raise ConfigurationError(
             f"{_shown(target)} names a database in memory: no other process can lock it",
             "Give the path of a database file, or an engine on one.",
         )
-    file = os.path.realpath(name)
     try:
         kind = os.stat(file).st_mode  # noqa: PTH116 - no more than a look
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -58,18 +58,8 @@ def _file_of_url(url: URL) -> str:
             f"{url.render_as_string()} is not a SQLite database",
             "Give a path, or a URL such as sqlite:///app.db.",
         )
-    name = url.database or ""
-    if url.query.get("mode") == "memory":
-        return ""
-    return _file_of_uri(name) if name.startswith("file:") else name
-
-
-def _file_of_uri(uri: str) -> str:
-    # sqlite.org, "Uniform Resource Identifiers": an authority is empty or localhost.
-    parts = urllib.parse.urlsplit(uri)
-    if "mode=memory" in parts.query.split("&"):
-        return ""
-    return urllib.parse.unquote(parts.path)
+    in_memory = url.query.get("mode") == "memory"
+    return "" if in_memory else url.database or ""
 
 
 def _shown(target: Engine | str | os.PathLike[str]) -> str:

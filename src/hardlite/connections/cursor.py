@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from hardlite.drivers import AnyCursor
-from hardlite.statements import Kind, kind_of
+from hardlite.connections.drivers import AnyCursor
+from hardlite.connections.statements import Kind, kind_of
 
 if TYPE_CHECKING:
-    from hardlite.connection import AnyHardenedConnection
+    from hardlite.connections.connection import AnyHardenedConnection
 
 __all__ = ["HardenedCursor", "cursor_class"]
 

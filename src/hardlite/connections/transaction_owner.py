@@ -6,42 +6,30 @@ the true end of a transaction; there the turn ends, and not before.
 
 import logging
 import sqlite3
-import threading
 from typing import ClassVar
 
-from hardlite import locked
 from hardlite.clock import system_clock
-from hardlite.drivers import SQLITE3, AnyConnection, Driver
-from hardlite.errors import ReadOnlySessionError, UsageError
-from hardlite.file_identity import FileIdentity
-from hardlite.gate import Gate, TurnTimeoutError
-from hardlite.hold_watch import watch_holds
+from hardlite.connections import locked
+from hardlite.connections.commit_tally import count_commit
+from hardlite.connections.drivers import SQLITE3, AnyConnection, Driver
+from hardlite.connections.file_identity import FileIdentity
+from hardlite.connections.statements import Kind, kinds_of_script
+from hardlite.connections.table_rebuild import restore_foreign_keys, suspend_foreign_keys
+from hardlite.connections.transactions import Plan, known_plan, refusal, writes
+from hardlite.connections.write_lock import take_write_lock
+from hardlite.errors import UsageError
 from hardlite.profile import Profile, TransactionMode
-from hardlite.statements import Kind, kinds_of_script
-from hardlite.table_rebuild import restore_foreign_keys, suspend_foreign_keys
-from hardlite.transactions import Plan, known_plan, writes
-from hardlite.turn import Turn
-from hardlite.write_lock import take_write_lock
+from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.hold_watch import watch_holds
+from hardlite.turns.turn import Turn
 
-__all__ = ["TransactionOwner", "writes_committed"]
+__all__ = ["TransactionOwner"]
 
 _log = logging.getLogger("hardlite.connection")
 
 _DEFAULT = Profile()
 _LABEL = 100  # characters of a statement that tell others what it is
 _READ, _WRITE = Kind.READ, Kind.WRITE
-
-
-class _Tally(threading.local):
-    commits = 0
-
-
-_tally = _Tally()
-
-
-def writes_committed() -> int:
-    """Count the writing transactions that this thread has committed so far."""
-    return _tally.commits
 
 
 class TransactionOwner(AnyConnection):
@@ -148,7 +136,7 @@ class TransactionOwner(AnyConnection):
             self._writing,
         )
         if plan.refuse:
-            raise _refusal()
+            raise refusal()
         if plan.end_snapshot:
             super().commit()
             self._snapshot = False
@@ -178,7 +166,7 @@ class TransactionOwner(AnyConnection):
         kinds = list(kinds_of_script(script))
         needs_turn = any(writes(kind) for kind in kinds)
         if needs_turn and self._reader:
-            raise _refusal()
+            raise refusal()
         if Kind.REBUILD in kinds:
             self._suspend_foreign_keys(for_one_statement=False)
         if needs_turn:
@@ -281,7 +269,7 @@ class TransactionOwner(AnyConnection):
             return
         wrote = kept and (self._writing or self._turn is not None)
         if wrote:
-            _tally.commits += 1
+            count_commit()
         self._writing = self._snapshot = False
         if self._turn is not None:
             self._release()
@@ -310,11 +298,3 @@ class TransactionOwner(AnyConnection):
 
     def _files(self) -> dict[str, str]:
         return {name: path or "" for _, name, path in self.run("PRAGMA database_list")}
-
-
-def _refusal() -> ReadOnlySessionError:
-    return ReadOnlySessionError(
-        "A reader session was asked to write",
-        "Open the session with Session.writer() or Session.begin(), or take the write out of it; "
-        "SELECT ... FOR UPDATE counts as a write.",
-    )

@@ -7,15 +7,13 @@ drops all locks that the process has on it, those of the other one too: a second
 
 import os
 import threading
-import urllib.parse
 import weakref
 
-from hardlite.drivers import Driver
+from hardlite.connections.drivers import Driver
+from hardlite.database_names import DatabaseName, file_of
 from hardlite.errors import ConfigurationError
 
-__all__ = ["Use", "file_of", "use_file"]
-
-_Database = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+__all__ = ["Use", "use_file"]
 
 
 class Use:
@@ -31,7 +29,7 @@ _lock = threading.Lock()
 _uses: weakref.WeakValueDictionary[str, Use] = weakref.WeakValueDictionary()
 
 
-def use_file(database: _Database, driver: Driver) -> Use | None:
+def use_file(database: DatabaseName, driver: Driver) -> Use | None:
     """Say that ``driver`` is about to open ``database``; to look afterwards would be too late.
 
     Args:
@@ -63,27 +61,6 @@ def use_file(database: _Database, driver: Driver) -> Use | None:
             "connections first, with engine.dispose().",
         )
     return use
-
-
-def file_of(database: _Database) -> str:
-    """Return the path of the file that ``database`` names; empty if it is in memory.
-
-    Names are read as SQLite reads them (sqlite.org, "Uniform Resource Identifiers").
-
-    >>> file_of("file:/srv/my%20app.db?mode=ro")
-    '/srv/my app.db'
-    >>> file_of(":memory:"), file_of("file:shared?mode=memory&cache=shared")
-    ('', '')
-    """
-    name = os.fsdecode(database)
-    if name.startswith("file:"):
-        parts = urllib.parse.urlsplit(name)
-        query = dict(urllib.parse.parse_qsl(parts.query))
-        in_memory = query.get("mode") == "memory" or query.get("vfs") == "memdb"
-        name = "" if in_memory else urllib.parse.unquote(parts.path)
-    if name in {"", ":memory:"}:
-        return ""
-    return os.path.normcase(os.path.realpath(name))
 
 
 def _after_fork_in_child() -> None:

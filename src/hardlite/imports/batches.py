@@ -10,15 +10,15 @@ from typing import Any, Literal, TypeVar, get_args
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import sessionmaker
 
-from hardlite.batch_units import Work, unit_for
-from hardlite.batch_writer import BatchWriter, Written
 from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError
-from hardlite.fast_insert import Conflict
-from hardlite.progress_bar import progress_bar
-from hardlite.report import BatchResult, ImportReport, Outcome, Rejection
+from hardlite.imports.batch_units import Work, unit_for
+from hardlite.imports.batch_writer import BatchWriter, Written
+from hardlite.imports.fast_insert import Conflict
+from hardlite.imports.progress_bar import progress_bar
+from hardlite.imports.report import BatchResult, ImportReport, Outcome, Rejection
+from hardlite.imports.tracebacks import release_frames
 from hardlite.sessions import sessionmaker_of
-from hardlite.tracebacks import release_frames
 
 __all__ = ["OnError", "batched_unit_of_work"]
 

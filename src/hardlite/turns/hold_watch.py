@@ -13,10 +13,10 @@ import threading
 import types
 from collections.abc import Iterable
 
-from hardlite.call_sites import CallSite, call_site
-from hardlite.gate import Gate
-from hardlite.gate_registry import call_before_fork, known_gates
-from hardlite.turn import Turn
+from hardlite.call_sites import CallSite, call_site, site_of
+from hardlite.turns.gate import Gate
+from hardlite.turns.gate_registry import call_before_fork, known_gates
+from hardlite.turns.turn import Turn
 
 __all__ = ["look_at_holds", "watch_holds"]
 
@@ -80,7 +80,7 @@ def _place(thread: int) -> str:
     frame = sys._current_frames().get(thread)  # noqa: SLF001 - the documented way to a frame
     if frame is None:
         return ""
-    here = CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    here = site_of(frame)
     caller = _caller(frame)
     called = "" if caller in {None, here} else f", called from {caller}"
     return f"; its thread is now at {here}{called}"
@@ -118,7 +118,9 @@ def _end() -> None:
     thread = _Watch.thread
     if thread is not None:
         _Watch.ending.set()
-        thread.join()
+        # One that is about to start has not begun to look, and cannot be waited for.
+        if thread.is_alive():
+            thread.join()
 
 
 def _go_on_in_parent() -> None:

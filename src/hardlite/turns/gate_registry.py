@@ -7,13 +7,13 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from hardlite.claims import ProcessClaim
 from hardlite.clock import system_clock
 from hardlite.errors import ReentrantWriteError
-from hardlite.gate import Gate, TurnTimeoutError
-from hardlite.holder import Holder
-from hardlite.turn import Turn
-from hardlite.turn_files import TurnFiles
+from hardlite.turns.claims import ProcessClaim
+from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.holder import Holder
+from hardlite.turns.turn import Turn
+from hardlite.turns.turn_files import TurnFiles
 
 __all__ = ["call_before_fork", "find_holders_by", "gate_for", "known_gate", "known_gates"]
 

@@ -18,7 +18,7 @@ import stat
 import sys
 
 from hardlite.clock import Clock, system_clock
-from hardlite.file_locks import lock, try_lock, unlock
+from hardlite.turns.file_locks import lock, try_lock, unlock
 
 __all__ = ["TurnFiles"]
 

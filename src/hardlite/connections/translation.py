@@ -3,6 +3,7 @@
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
+from hardlite.connections.locked import FOREIGN_HINT, STALE_HINT
 from hardlite.errors import (
     DatabaseLockedError,
     DatabaseReplacedError,
@@ -10,7 +11,6 @@ from hardlite.errors import (
     LockedByOtherError,
     StaleSnapshotError,
 )
-from hardlite.locked import FOREIGN_HINT, STALE_HINT
 from hardlite.result_codes import Fate, fate_of
 
 __all__ = ["told", "translate"]
@@ -27,7 +27,12 @@ def told(
     """Make SQLAlchemy's face of an error of the driver, or say None where its own will do."""
     if isinstance(error, FileReplacedError):
         return DatabaseReplacedError(
-            statement, parameters, error, error.hint, hide_parameters, ismulti
+            statement,
+            parameters,
+            error,
+            error.hint,
+            hide_parameters=hide_parameters,
+            ismulti=ismulti,
         )
     fate = fate_of(error)
     if fate not in {Fate.WAIT, Fate.RESTART}:
@@ -37,7 +42,16 @@ def told(
     if isinstance(error, LockedByOtherError):
         hint, waited, holder = error.hint, error.waited, error.holder
     kind = StaleSnapshotError if stale else DatabaseLockedError
-    return kind(statement, parameters, error, hint, waited, holder, hide_parameters, ismulti)
+    return kind(
+        statement,
+        parameters,
+        error,
+        hint,
+        waited=waited,
+        holder=holder,
+        hide_parameters=hide_parameters,
+        ismulti=ismulti,
+    )
 
 
 def translate(context: ExceptionContext) -> DatabaseLockedError | DatabaseReplacedError | None:

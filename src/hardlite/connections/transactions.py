@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 
+from hardlite.connections.statements import Kind
+from hardlite.errors import ReadOnlySessionError
 from hardlite.profile import TransactionMode
-from hardlite.statements import Kind
 
-__all__ = ["Plan", "State", "known_plan", "plan_for", "writes"]
+__all__ = ["Plan", "State", "known_plan", "plan_for", "refusal", "writes"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +128,12 @@ def _before_read(kind: Kind, state: State) -> Plan:
         # (sqlite.org, "Savepoints"); so the transaction has to be there first.
         return _WRITE
     return _NOTHING
+
+
+def refusal() -> ReadOnlySessionError:
+    """Make the error for a plan that refuses."""
+    return ReadOnlySessionError(
+        "A reader session was asked to write",
+        "Open the session with Session.writer() or Session.begin(), or take the write out of it; "
+        "SELECT ... FOR UPDATE counts as a write.",
+    )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from hardlite.turn_files import TurnFiles
+from hardlite.turns.turn_files import TurnFiles
 
 __all__ = ["Alone", "Claim", "ProcessClaim"]
 

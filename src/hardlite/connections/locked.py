@@ -5,9 +5,9 @@ import os
 import pathlib
 
 from hardlite.errors import LockedByOtherError
-from hardlite.gate import TurnTimeoutError
-from hardlite.holder import Holder
 from hardlite.lock_holders import LockHolders, look_at
+from hardlite.turns.gate import TurnTimeoutError
+from hardlite.turns.holder import Holder
 
 __all__ = [
     "FOREIGN_HINT",

@@ -17,12 +17,12 @@ import threading
 from collections.abc import Callable
 
 from hardlite.call_sites import call_site
-from hardlite.claims import Alone, Claim
 from hardlite.clock import Clock, system_clock
 from hardlite.errors import ReentrantWriteError
-from hardlite.gate_note import encode
-from hardlite.holder import Holder
-from hardlite.turn import Turn
+from hardlite.turns.claims import Alone, Claim
+from hardlite.turns.gate_note import encode
+from hardlite.turns.holder import Holder
+from hardlite.turns.turn import Turn
 
 __all__ = ["Gate", "TurnTimeoutError"]
 

@@ -13,13 +13,13 @@ import types
 from collections.abc import Iterable
 from typing import Any, Literal, Self, cast
 
-from hardlite import inherited
-from hardlite.cursor import cursor_class
-from hardlite.drivers import SQLITE3, Driver
+from hardlite.connections import inherited
+from hardlite.connections.cursor import cursor_class
+from hardlite.connections.drivers import SQLITE3, Driver
+from hardlite.connections.one_library import Use, use_file
+from hardlite.connections.statements import Kind
+from hardlite.connections.transaction_owner import TransactionOwner
 from hardlite.errors import ConfigurationError
-from hardlite.one_library import Use, use_file
-from hardlite.statements import Kind
-from hardlite.transaction_owner import TransactionOwner
 
 __all__ = ["AnyHardenedConnection", "HardenedConnection", "connection_class"]
 

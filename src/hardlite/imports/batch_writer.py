@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from hardlite.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.clock import Clock
 from hardlite.errors import UsageError
-from hardlite.fast_insert import UnwritableTargetError, Within
+from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
+from hardlite.imports.fast_insert import UnwritableTargetError, Within
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["BatchWriter", "Fault", "Written"]

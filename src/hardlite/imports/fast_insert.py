@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from hardlite.driver_insert import DriverInsert, Reach, reach_of
-from hardlite.insert_target import insert_target
+from hardlite.imports.driver_insert import DriverInsert, Reach, reach_of
+from hardlite.imports.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
 

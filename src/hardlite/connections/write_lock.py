@@ -8,9 +8,9 @@ turn can afford to ask a thousand times a second.
 import dataclasses
 from collections.abc import Callable
 
-from hardlite import locked
 from hardlite.clock import Clock, system_clock
-from hardlite.drivers import SQLITE3, Driver
+from hardlite.connections import locked
+from hardlite.connections.drivers import SQLITE3, Driver
 from hardlite.result_codes import Fate, fate_of
 
 __all__ = ["take_write_lock"]
