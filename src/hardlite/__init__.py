@@ -17,6 +17,7 @@ from hardlite.errors import (
     UsageError,
 )
 from hardlite.imports.batches import batched_unit_of_work
+from hardlite.imports.constraints import Constraint
 from hardlite.imports.report import BatchResult, ImportReport, Rejection
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
@@ -27,6 +28,7 @@ from hardlite.turns.holder import Holder
 __all__ = [
     "BatchResult",
     "ConfigurationError",
+    "Constraint",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "HardliteError",

@@ -69,7 +69,7 @@ def test_an_import_that_ended_before_its_source_is_not_ok() -> None:
 def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
     """Whoever changes this names another schema."""
     assert json.loads(json.dumps(BAD.to_dict())) == {
-        "schema": "hardlite.import-report/1",
+        "schema": "hardlite.import-report/2",
         "ok": False,
         "committed": 7,
         "rejected": 1,
@@ -115,6 +115,8 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "item": "{'id': 4}",
                 "reason": "IntegrityError: UNIQUE constraint failed: t.id",
                 "error_type": "IntegrityError",
+                "constraint": None,
+                "columns": [],
             }
         ],
     }

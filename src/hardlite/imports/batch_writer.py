@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from hardlite.clock import Clock
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
+from hardlite.imports.constraints import Constraint
 from hardlite.imports.fast_insert import UnwritableTargetError, Within
 from hardlite.sessions import HardenedSessionmaker
 
@@ -18,10 +19,17 @@ __all__ = ["BatchWriter", "Fault", "Written"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """An item that could not be written, by its place in the batch."""
+    """An item that could not be written, by its place in the batch.
+
+    Attributes:
+        offset: the item's place in the batch, counted from 0.
+        error: why.
+        constraint: the rule it breaks, where more is known than ``error`` says.
+    """
 
     offset: int
     error: Exception
+    constraint: Constraint | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +168,9 @@ class BatchWriter:
         middle = len(items) // 2
         first = self.write(items[:middle])
         second = Written(attempts=0) if first.failure else self.write(items[middle:])
-        moved = tuple(Fault(fault.offset + middle, fault.error) for fault in second.faults)
+        moved = tuple(
+            dataclasses.replace(fault, offset=fault.offset + middle) for fault in second.faults
+        )
         return Written(
             kept=first.kept + second.kept,
             faults=first.faults + moved,

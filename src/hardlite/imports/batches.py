@@ -211,7 +211,12 @@ class _Import:
         rejections = sorted(
             batch.rejections
             + [
-                Rejection.of(batch.positions[fault.offset], batch.items[fault.offset], fault.error)
+                Rejection.of(
+                    batch.positions[fault.offset],
+                    batch.items[fault.offset],
+                    fault.error,
+                    constraint=fault.constraint,
+                )
                 for fault in written.faults
             ],
             key=lambda rejection: rejection.position,

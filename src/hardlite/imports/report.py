@@ -5,6 +5,7 @@ import dataclasses
 from typing import Literal, TypedDict
 
 from hardlite.errors import HardliteError, ImportRejectedError
+from hardlite.imports.constraints import Constraint, ConstraintDict, constraint_of
 
 __all__ = ["BatchResult", "ImportReport", "Outcome", "Rejection"]
 
@@ -20,6 +21,8 @@ class RejectionDict(TypedDict):
     item: str
     reason: str
     error_type: str
+    constraint: ConstraintDict | None
+    columns: list[str]
 
 
 class BatchDict(TypedDict):
@@ -64,23 +67,45 @@ class Rejection:
         item: the item itself, as the source gave it or as ``prepare`` made it.
         reason: why, in one line: the exception's name and message.
         error_type: the exception's name alone.
+        constraint: the rule of the database that the item breaks, if it is that.
     """
 
     position: int
     item: object
     reason: str
     error_type: str
+    constraint: Constraint | None = None
 
     @classmethod
-    def of(cls, position: int, item: object, error: BaseException) -> "Rejection":
-        """Record that ``error`` kept ``item`` out."""
+    def of(
+        cls,
+        position: int,
+        item: object,
+        error: BaseException,
+        *,
+        constraint: Constraint | None = None,
+    ) -> "Rejection":
+        """Record that ``error`` kept ``item`` out.
+
+        Args:
+            position: the item's number in the source, counted from 0.
+            item: what to keep of it.
+            error: why it is not in.
+            constraint: the rule it breaks, where more is known than ``error`` says.
+        """
         cause = _cause(error)
         return cls(
             position=position,
             item=item,
             reason=_in_one_line(error),
             error_type=type(cause).__name__,
+            constraint=constraint or constraint_of(error),
         )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the constraint is about; empty if nobody knows."""
+        return () if self.constraint is None else self.constraint.columns
 
     def to_dict(self) -> RejectionDict:
         """Return plain values; the item as its `repr`."""
@@ -89,6 +114,8 @@ class Rejection:
             "item": repr(self.item),
             "reason": self.reason,
             "error_type": self.error_type,
+            "constraint": None if self.constraint is None else self.constraint.to_dict(),
+            "columns": list(self.columns),
         }
 
 
@@ -216,7 +243,7 @@ class ImportReport:
     def to_dict(self) -> ReportDict:
         """Return plain values, ready for `json.dumps`; the schema is named in the result."""
         return {
-            "schema": "hardlite.import-report/1",
+            "schema": "hardlite.import-report/2",
             "ok": self.ok,
             "committed": self.committed,
             "rejected": self.rejected,
