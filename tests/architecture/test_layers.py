@@ -42,7 +42,7 @@ ORDER_WITHIN = {
         cursor connection
     """,
     "imports": """
-        constraints report tracebacks progress_bar
+        constraints report rejecting tracebacks progress_bar
         insert_target driver_insert fast_insert
         batch_units batch_writer batches
     """,

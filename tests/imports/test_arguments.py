@@ -39,6 +39,7 @@ class Unmapped:
         ("conflict", "replace"),
         ("conflict", True),
         ("prepare", "strip"),
+        ("describe", "id"),
         ("progress", 5),
         ("work", "authors"),
         ("work", None),

@@ -68,7 +68,14 @@ assert_type(batched_unit_of_work(engine, [{"id": 1}], table, conflict="ignore"),
 assert_type(batched_unit_of_work(factory, iter([{"id": 1}]), Note, progress=True), ImportReport)
 assert_type(batched_unit_of_work(engine, [{"id": 1}], table.insert(), total=1), ImportReport)
 report = batched_unit_of_work(
-    engine, ["1"], add_note, prepare=int, batch_size=100, on_error="isolate", progress=show
+    engine,
+    ["1"],
+    add_note,
+    prepare=int,
+    describe=str.strip,
+    batch_size=100,
+    on_error="isolate",
+    progress=show,
 )
 assert_type(report, ImportReport)
 assert_type(report.ok, bool)

@@ -16,6 +16,7 @@ from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.fast_insert import Conflict
 from hardlite.imports.progress_bar import progress_bar
+from hardlite.imports.rejecting import Rejecting
 from hardlite.imports.report import BatchResult, ImportReport, Outcome, Rejection
 from hardlite.imports.tracebacks import release_frames
 from hardlite.sessions import sessionmaker_of
@@ -35,6 +36,7 @@ def batched_unit_of_work(
     work: Work,
     *,
     prepare: Callable[[T], Any] | None = None,
+    describe: Callable[[T], object] | None = None,
     batch_size: int = 500,
     max_hold: float = 0.25,
     on_error: OnError = "continue",
@@ -58,6 +60,8 @@ def batched_unit_of_work(
             not commit.
         prepare: ``prepare(item)`` runs before the batch's turn and returns what ``work`` gets:
             the place for parsing, files and network. An item it raises for is rejected alone.
+        describe: ``describe(item)`` returns what the report keeps of a rejected item, such as its
+            key: it gets the item as the source gave it. Left out, the whole item is kept.
         batch_size: items in a transaction.
         max_hold: seconds a batch should hold the turn; one that holds it longer is warned of.
         on_error: ``"continue"`` rejects a batch that has a bad item, whole, and goes on;
@@ -96,7 +100,7 @@ def batched_unit_of_work(
     _require(batch_size=batch_size, max_hold=max_hold, timeout=timeout)
     _require_choice("on_error", on_error, get_args(OnError))
     _require_choice("conflict", conflict, get_args(Conflict))
-    _require_callable(prepare=prepare, progress=progress)
+    _require_callable(prepare=prepare, describe=describe, progress=progress)
     maker = sessionmaker_of(target)
     writer = BatchWriter(
         maker,
@@ -111,6 +115,7 @@ def batched_unit_of_work(
         return _Import(
             writer=writer,
             prepare=prepare,
+            rejecting=Rejecting(describe),
             batch_size=batch_size,
             max_hold=max_hold,
             stop_at_rejection=on_error == "stop",
@@ -120,11 +125,16 @@ def batched_unit_of_work(
 
 @dataclasses.dataclass(slots=True)
 class _Batch:
-    """The items of a batch, prepared, with their positions in the source."""
+    """The items of a batch, prepared, with their positions in the source.
+
+    Attributes:
+        told: what to tell of each item in case it is rejected.
+    """
 
     first: int
     count: int = 0
     items: list[Any] = dataclasses.field(default_factory=list)
+    told: Sequence[Any] = ()
     positions: Sequence[int] = ()
     rejections: list[Rejection] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
@@ -138,6 +148,7 @@ class _Import:
         *,
         writer: BatchWriter,
         prepare: Callable[[Any], Any] | None,
+        rejecting: Rejecting,
         batch_size: int,
         max_hold: float,
         stop_at_rejection: bool,
@@ -145,6 +156,7 @@ class _Import:
     ) -> None:
         self._writer = writer
         self._prepare = prepare
+        self._rejecting = rejecting
         self._batch_size = batch_size
         self._max_hold = max_hold
         self._stop_at_rejection = stop_at_rejection
@@ -183,6 +195,7 @@ class _Import:
         batch = _Batch(first=last + 1)
         if self._prepare is None:
             batch.items = list(itertools.islice(source, self._batch_size))
+            batch.told = batch.items
             batch.count = len(batch.items)
             batch.positions = range(batch.first, batch.first + batch.count)
         else:
@@ -195,14 +208,18 @@ class _Import:
     ) -> None:
         positions: list[int] = []
         batch.positions = positions
+        sources: list[Any] = []
+        batch.told = sources if self._rejecting.by_source else batch.items
         for item in itertools.islice(source, self._batch_size):
             position = batch.first + batch.count
             batch.count += 1
             try:
                 batch.items.append(prepare(item))
                 positions.append(position)
+                if self._rejecting.by_source:
+                    sources.append(item)
             except Exception as error:  # noqa: BLE001 - whatever it raises, it is about this item
-                batch.rejections.append(Rejection.of(position, item, error))
+                batch.rejections.append(self._rejecting.rejection(position, item, error))
                 if self._stop_at_rejection:
                     return
 
@@ -211,11 +228,11 @@ class _Import:
         rejections = sorted(
             batch.rejections
             + [
-                Rejection.of(
+                self._rejecting.rejection(
                     batch.positions[fault.offset],
-                    batch.items[fault.offset],
+                    batch.told[fault.offset],
                     fault.error,
-                    constraint=fault.constraint,
+                    fault.constraint,
                 )
                 for fault in written.faults
             ],
