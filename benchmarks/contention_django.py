@@ -57,9 +57,7 @@ class Django:
         with self._db.transaction.atomic():
             self._note.objects.create(worker=worker)
             inside()
-            counter = self._counter.objects.get(pk=1)
-            counter.value += 1
-            counter.save()
+            self._counter.objects.update(value=self._db.models.F("value") + 1)
 
     def load(self, number: int, items: Sequence[int], prepare: Prepare, told: Teller) -> None:
         """Import in one transaction, which is there before the first item is prepared."""

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from contention_systems import (
     CHILDREN,
@@ -14,7 +15,17 @@ from contention_systems import (
     configure,
     load_until_committed,
 )
-from sqlalchemy import Connection, Engine, ForeignKey, create_engine, event, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ForeignKey,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -69,8 +80,12 @@ class Child(Model):
     name: Mapped[str]
 
 
+_ADD_NOTE = insert(cast("Table", Note.__table__))
+_COUNT = update(cast("Table", Counter.__table__)).values(value=Counter.value + 1)
+
+
 class Plain:
-    """Sessions of any engine, as programs use them."""
+    """Any engine and its sessions, as programs use them."""
 
     errors: tuple[type[Exception], ...] = (SQLAlchemyError,)
 
@@ -86,12 +101,11 @@ class Plain:
             meet()
 
     def write(self, worker: int, inside: Inside) -> None:
-        """Write in a session that commits at its end."""
-        with self._session.begin() as session:
-            session.add(Note(worker=worker))
-            session.flush()
+        """Write with two statements in a transaction."""
+        with self._engine.begin() as connection:
+            connection.execute(_ADD_NOTE, {"worker": worker})
             inside()
-            session.get_one(Counter, 1).value += 1
+            connection.execute(_COUNT)
 
     def load(self, number: int, items: Sequence[int], prepare: Prepare, told: Teller) -> None:
         """Import in one transaction, each item prepared when it is its turn."""
@@ -115,7 +129,7 @@ class Plain:
 
 
 class Hardened(Plain):
-    """The same sessions; imports in batches, prepared outside of any transaction."""
+    """The same; imports in batches, prepared outside of any transaction."""
 
     def load(self, number: int, items: Sequence[int], prepare: Prepare, told: Teller) -> None:
         """Import in batches."""

@@ -4,7 +4,6 @@ SQLAlchemy's ``commit`` event fires before the driver's COMMIT, so only the conn
 the true end of a transaction; there the turn ends, and not before.
 """
 
-import logging
 import sqlite3
 from typing import ClassVar
 
@@ -20,12 +19,10 @@ from hardlite.connections.write_lock import take_write_lock
 from hardlite.errors import UsageError
 from hardlite.profile import Profile, TransactionMode
 from hardlite.turns.gate import Gate, TurnTimeoutError
-from hardlite.turns.hold_watch import watch_holds
+from hardlite.turns.hold_watch import warn_of_long_hold, watch_holds
 from hardlite.turns.turn import Turn
 
 __all__ = ["TransactionOwner"]
-
-_log = logging.getLogger("hardlite.connection")
 
 _DEFAULT = Profile()
 _LABEL = 100  # characters of a statement that tell others what it is
@@ -199,57 +196,61 @@ class TransactionOwner(AnyConnection):
 
     def _take(self, plan: Plan, sql: str) -> None:
         started = system_clock.now()
+        # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
+        locks = plan.upgrade or (plan.begin is not None and not self._has_attached)
         try:
-            if self._gate is not None and self._turn is None:
-                # Now, since to start a thread takes time; and again below, since whoever looks may
-                # have nobody to look at while this one waits for another process, and be gone.
-                watch_holds()
-                self._turn = self._gate.take(
-                    self.timeout,
-                    label=sql[:_LABEL],
-                    warn_wait=self.profile.warn_wait,
-                    warn_hold=self.profile.warn_hold,
-                )
-                watch_holds()
+            if locks:
+                # Here and not in the turn, where others wait for whatever is done.
+                self.run("PRAGMA busy_timeout = 0")
+            self._take_turn(sql[:_LABEL])
             self._require_same_file()
-            if plan.begin and self._has_attached:
-                # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
-                self.run("BEGIN")
+            if locks:
+                self._lock(plan, started)
             elif plan.begin:
-                self._lock(plan.begin, started)
-            elif plan.upgrade:
-                self._upgrade(started)
-        except BaseException as error:
+                self.run("BEGIN")
+        except BaseException:
             # A read transaction that could not be upgraded stays open, without the turn.
             self._settle_if_over(kept=False)
             self._release()
-            if isinstance(error, TurnTimeoutError):
-                raise locked.no_turn(
-                    self.file or "memory", error, self.driver.locked_error
-                ) from None
             raise
+        finally:
+            if locks:
+                self.run(f"PRAGMA busy_timeout = {self.profile.busy_timeout * 1000:.0f}")
         self._writing = plan.begin is not None or plan.upgrade
 
-    def _upgrade(self, started: float) -> None:
-        """Make the open read transaction a writing one, or find that its snapshot is stale.
+    def _take_turn(self, label: str) -> None:
+        if self._gate is None or self._turn is not None:
+            return
+        # Now, since to start a thread takes time; and again below, since whoever looks may have
+        # nobody to look at while this one waits for another process, and be gone.
+        watch_holds()
+        try:
+            self._turn = self._gate.take(
+                self.timeout,
+                label=label,
+                warn_wait=self.profile.warn_wait,
+                warn_hold=self.profile.warn_hold,
+            )
+        except TurnTimeoutError as error:
+            raise locked.no_turn(self.file or "memory", error, self.driver.locked_error) from None
+        watch_holds()
 
-        SQLite upgrades at the first write. To write the application id that is there already is
-        a write that changes nothing, so a refusal costs no work of the caller's.
-        """
-        (application_id,) = self.run("PRAGMA main.application_id").fetchone()
-        self._lock(f"PRAGMA main.application_id = {application_id}", started, has_read=True)
-
-    def _lock(self, sql: str, started: float, *, has_read: bool = False) -> None:
+    def _lock(self, plan: Plan, started: float) -> None:
+        sql = plan.begin
+        if sql is None:
+            # SQLite upgrades a read transaction at its first write. To write the application id
+            # that is there already is one that changes nothing: a refusal costs nobody's work.
+            (application_id,) = self.run("PRAGMA main.application_id").fetchone()
+            sql = f"PRAGMA main.application_id = {application_id}"
         take_write_lock(
             self._plain_cursor(self).execute,
             sql,
             file=self.file,
             started=started,
             timeout=self.timeout,
-            busy_timeout=self.profile.busy_timeout,
             warn_wait=self.profile.warn_wait,
             driver=self.driver,
-            has_read=has_read,
+            has_read=plan.upgrade,
         )
 
     def _require_same_file(self) -> None:
@@ -288,9 +289,7 @@ class TransactionOwner(AnyConnection):
         # Forgotten last: what an interrupt leaves is released by the rollback that follows.
         self._turn = None
         if held > turn.warn_hold and not turn.has_warned:
-            _log.warning(
-                "a turn on %s was held for %.1f s; it began at %s", self.file, held, turn.site
-            )
+            warn_of_long_hold(self.file, turn, held)
 
     def _choose_read_path(self) -> None:
         reads_begin = self._reader or self.mode != "relaxed"

@@ -18,7 +18,7 @@ from hardlite.turns.gate import Gate
 from hardlite.turns.gate_registry import call_before_fork, known_gates
 from hardlite.turns.turn import Turn
 
-__all__ = ["look_at_holds", "watch_holds"]
+__all__ = ["look_at_holds", "warn_of_long_hold", "watch_holds"]
 
 _log = logging.getLogger("hardlite.connection")
 
@@ -51,6 +51,11 @@ def watch_holds() -> None:
             if not thread.is_alive():
                 _Watch.thread = None
             _Watch.starting.release()
+
+
+def warn_of_long_hold(file: str, turn: Turn, held: float) -> None:
+    """Warn of a turn that is over and was held for too long, ``held`` seconds."""
+    _log.warning("a turn on %s was held for %.1f s; it began at %s", file, held, turn.site)
 
 
 def look_at_holds(gates: Iterable[Gate]) -> bool:
