@@ -18,7 +18,8 @@ from hardlite.errors import (
 )
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.imports.constraints import Constraint
-from hardlite.imports.report import BatchResult, ImportReport, Rejection
+from hardlite.imports.rejections import Rejection
+from hardlite.imports.report import BatchResult, ImportReport
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
 from hardlite.retry import retry_on_locked

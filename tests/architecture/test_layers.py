@@ -42,7 +42,8 @@ ORDER_WITHIN = {
         cursor connection
     """,
     "imports": """
-        constraints report rejecting tracebacks progress_bar
+        constraints rejections reasons spill_file rejection_log
+        report rejecting kept_errors progress_bar
         insert_target driver_insert fast_insert
         batch_units batch_writer batches
     """,

@@ -40,6 +40,7 @@ class Unmapped:
         ("conflict", True),
         ("prepare", "strip"),
         ("describe", "id"),
+        ("on_rejection", []),
         ("progress", 5),
         ("work", "authors"),
         ("work", None),

@@ -27,6 +27,25 @@ def test_the_progress_function_gets_each_batch_in_order_after_its_commit(library
     assert stored_then == [3, 6, 7]
 
 
+def test_rejections_are_told_once_their_batch_is_done_and_before_the_batch_itself(
+    library: Engine,
+) -> None:
+    told: list[object] = []
+    items = [author(number) for number in (0, 0, 1, 2, 2)]
+
+    batched_unit_of_work(
+        library,
+        items,
+        AUTHORS,
+        batch_size=3,
+        on_error="isolate",
+        on_rejection=lambda rejection: told.append((rejection.position, stored(library))),
+        progress=lambda batch: told.append(batch.index),
+    )
+
+    assert told == [(1, [0, 1]), 0, (4, [0, 1, 2]), 1]
+
+
 @pytest.mark.parametrize("progress", [None, False])
 def test_nothing_is_drawn_unless_asked_for(
     library: Engine, capsys: pytest.CaptureFixture[str], progress: Literal[False] | None

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from hardlite import batched_unit_of_work
 from hardlite.errors import ImportRejectedError
 from hardlite.imports.batch_units import Work
-from hardlite.imports.report import BatchResult, ImportReport, Rejection
+from hardlite.imports.rejections import Rejection
+from hardlite.imports.report import BatchResult, ImportReport
 from tests.fixtures.library import AUTHORS, add_with_books, author
 
 
@@ -77,6 +78,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
         "stopped": True,
         "elapsed": 1.5,
         "error": "ValueError: no disk",
+        "rejections_lost": 0,
         "batches": [
             {
                 "index": 0,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 
 from hardlite import batched_unit_of_work
 from hardlite.imports.batch_units import Work
@@ -85,6 +86,28 @@ def test_an_error_in_the_report_still_shows_where_it_came_from(library: Engine) 
         names.append(trace.tb_frame.f_code.co_name)
         trace = trace.tb_next
     assert names[-1] == "work"
+
+
+def test_an_error_in_the_report_has_a_statement_and_no_parameters(library: Engine) -> None:
+    report = batched_unit_of_work(library, [author(1), author(1, name="secret")], AUTHORS)
+
+    error = report.batches[0].error
+    assert isinstance(error, IntegrityError)
+    assert "INSERT INTO authors" in str(error)
+    assert "secret" not in str(error)
+
+
+def test_the_first_hundred_errors_have_a_traceback_and_all_of_them_a_message(
+    library: Engine,
+) -> None:
+    items = [author(0)] * 103
+
+    report = batched_unit_of_work(library, items, AUTHORS, batch_size=1)
+
+    errors = [batch.error for batch in report.batches[1:]]
+    assert [error.__traceback__ is not None for error in errors] == [True] * 100 + [False] * 2
+    assert {str(error) for error in errors} == {str(errors[0])}
+    assert errors[-1].__context__ is errors[-1].__cause__ is None
 
 
 def test_an_import_of_nothing_is_a_good_one(library: Engine) -> None:

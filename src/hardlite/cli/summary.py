@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hardlite.cli.versions import versions
-from hardlite.imports.report import ImportReport, Rejection
+from hardlite.imports.rejections import Rejection
+from hardlite.imports.report import ImportReport
 from hardlite.sources import Row, UnfitRow
 
 __all__ = ["Imported", "as_dict", "show_summary"]

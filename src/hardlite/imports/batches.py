@@ -15,10 +15,11 @@ from hardlite.errors import ConfigurationError
 from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.fast_insert import Conflict
+from hardlite.imports.kept_errors import KeptErrors
 from hardlite.imports.progress_bar import progress_bar
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.report import BatchResult, ImportReport, Outcome, Rejection
-from hardlite.imports.tracebacks import release_frames
+from hardlite.imports.rejections import Rejection
+from hardlite.imports.report import BatchResult, ImportReport, Outcome
 from hardlite.sessions import sessionmaker_of
 
 __all__ = ["OnError", "batched_unit_of_work"]
@@ -41,6 +42,7 @@ def batched_unit_of_work(
     max_hold: float = 0.25,
     on_error: OnError = "continue",
     conflict: Conflict = "error",
+    on_rejection: Callable[[Rejection], object] | None = None,
     progress: bool | Watcher | None = None,
     total: int | None = None,
     timeout: float = 30.0,
@@ -70,6 +72,8 @@ def batched_unit_of_work(
         conflict: for a table or class, what to do with a row whose primary or unique key is
             there already: ``"error"`` rejects it, ``"ignore"`` skips it, ``"update"`` writes its
             other columns over those that are there.
+        on_rejection: is given each `Rejection` once its batch is done, outside of any turn: to
+            write them down as they come.
         progress: ``True`` draws a bar (needs the extra ``cli``); a function is given each
             `BatchResult`.
         total: how many items there are, for the bar; found out where ``items`` has a length.
@@ -100,7 +104,9 @@ def batched_unit_of_work(
     _require(batch_size=batch_size, max_hold=max_hold, timeout=timeout)
     _require_choice("on_error", on_error, get_args(OnError))
     _require_choice("conflict", conflict, get_args(Conflict))
-    _require_callable(prepare=prepare, describe=describe, progress=progress)
+    _require_callable(
+        prepare=prepare, describe=describe, on_rejection=on_rejection, progress=progress
+    )
     maker = sessionmaker_of(target)
     writer = BatchWriter(
         maker,
@@ -115,7 +121,7 @@ def batched_unit_of_work(
         return _Import(
             writer=writer,
             prepare=prepare,
-            rejecting=Rejecting(describe),
+            rejecting=Rejecting(describe, on_rejection),
             batch_size=batch_size,
             max_hold=max_hold,
             stop_at_rejection=on_error == "stop",
@@ -162,7 +168,7 @@ class _Import:
         self._stop_at_rejection = stop_at_rejection
         self._watch = watch
         self._results: list[BatchResult] = []
-        self._rejections: list[Rejection] = []
+        self._errors = KeptErrors()
 
     def through(self, items: Iterable[Any]) -> ImportReport:
         started = system_clock.now()
@@ -172,18 +178,20 @@ class _Import:
             source = iter(items)
             while not stopped and (batch := self._collect(source)).count:
                 error = self._write(batch)
-                release_frames(self._results[-1].error)
-                stopped = error is not None or bool(self._stop_at_rejection and self._rejections)
+                self._errors.lighten(self._results[-1].error)
+                stopped = error is not None or bool(
+                    self._stop_at_rejection and self._rejecting.count
+                )
         except BaseException as interruption:
             kept = sum(result.committed for result in self._results)
             interruption.add_note(
                 f"hardlite: the import was interrupted; the first {len(self._results)} batches "
-                f"are done and stay: {kept} items committed, {len(self._rejections)} rejected"
+                f"are done and stay: {kept} items committed, {self._rejecting.count} rejected"
             )
             raise
         return ImportReport(
             batches=tuple(self._results),
-            rejections=tuple(self._rejections),
+            rejections=self._rejecting.log,
             error=error,
             stopped=stopped,
             elapsed=system_clock.now() - started,
@@ -240,7 +248,7 @@ class _Import:
         )
         result = _result(len(self._results), batch, written, len(rejections))
         self._results.append(result)
-        self._rejections += rejections
+        self._rejecting.keep(rejections)
         self._log(result)
         self._watch(result)
         return written.failure

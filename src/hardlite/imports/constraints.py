@@ -1,6 +1,7 @@
 """Which rule of the database an item breaks: judged by SQLite's code, named from its words."""
 
 import dataclasses
+import functools
 import re
 import sqlite3
 from typing import Final, Literal, TypedDict
@@ -124,9 +125,11 @@ def constraint_of(error: BaseException) -> Constraint | None:
     """
     code = result_code(error)
     kind = None if code is None else _KINDS.get(code)
-    if kind is None:
-        return None
-    said = str(getattr(error, "orig", None) or error)
+    return None if kind is None else _read(kind, str(getattr(error, "orig", None) or error))
+
+
+@functools.lru_cache(maxsize=256)
+def _read(kind: ConstraintKind, said: str) -> Constraint:
     if kind in {"NOT NULL", "UNIQUE", "PRIMARY KEY"}:
         return _of_columns(kind, _after_colon(said))
     if kind == "CHECK":

@@ -1,11 +1,12 @@
-"""What is kept of a rejected item: the item, or what the caller's own function says of it."""
+"""The rejections of one import, from an item and its error to the report."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hardlite.imports.constraints import Constraint
-from hardlite.imports.report import Rejection
+from hardlite.imports.rejection_log import RejectionLog
+from hardlite.imports.rejections import Rejection
 
 __all__ = ["Rejecting"]
 
@@ -13,14 +14,26 @@ _log = logging.getLogger("hardlite.batches")
 
 
 class Rejecting:
-    """Makes the rejections of one import.
+    """Makes the rejections of one import, and keeps and tells them.
 
     Args:
         describe: returns what to keep of an item; ``None`` keeps the item.
+        tell: gets each rejection.
+
+    Attributes:
+        log: those of the batches that are done.
+        count: how many these are.
     """
 
-    def __init__(self, describe: Callable[[Any], object] | None) -> None:
+    def __init__(
+        self,
+        describe: Callable[[Any], object] | None,
+        tell: Callable[[Rejection], object] | None,
+    ) -> None:
+        self.log = RejectionLog()
+        self.count = 0
         self._describe = describe
+        self._tell = tell
         self._warned = False
 
     @property
@@ -33,6 +46,14 @@ class Rejecting:
     ) -> Rejection:
         """Record that ``error`` kept ``item`` out."""
         return Rejection.of(position, self._described(position, item), error, constraint=constraint)
+
+    def keep(self, rejections: Iterable[Rejection]) -> None:
+        """Add the rejections of a batch that is done."""
+        for rejection in rejections:
+            self.log.add(rejection)
+            self.count += 1
+            if self._tell is not None:
+                self._tell(rejection)
 
     def _described(self, position: int, item: object) -> object:
         if self._describe is None:

@@ -1,28 +1,18 @@
 """What an import kept and what it left out: frozen records, and how they are told."""
 
-import collections
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
-from hardlite.errors import HardliteError, ImportRejectedError
-from hardlite.imports.constraints import Constraint, ConstraintDict, constraint_of
+from hardlite.errors import ImportRejectedError
+from hardlite.imports.rejection_log import RejectionLog
+from hardlite.imports.rejections import Rejection, RejectionDict, in_one_line
 
-__all__ = ["BatchResult", "ImportReport", "Outcome", "Rejection"]
+__all__ = ["BatchResult", "ImportReport", "Outcome"]
 
 Outcome = Literal["committed", "partial", "rejected", "failed"]
 
 _SHOWN_REASONS = 5
-
-
-class RejectionDict(TypedDict):
-    """A `Rejection` as plain values."""
-
-    position: int
-    item: str
-    reason: str
-    error_type: str
-    constraint: ConstraintDict | None
-    columns: list[str]
 
 
 class BatchDict(TypedDict):
@@ -54,69 +44,9 @@ class ReportDict(TypedDict):
     stopped: bool
     elapsed: float
     error: str | None
+    rejections_lost: int
     batches: list[BatchDict]
     rejections: list[RejectionDict]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """An item that an import left out.
-
-    Attributes:
-        position: the item's number in the source, counted from 0.
-        item: the item itself, as the source gave it or as ``prepare`` made it.
-        reason: why, in one line: the exception's name and message.
-        error_type: the exception's name alone.
-        constraint: the rule of the database that the item breaks, if it is that.
-    """
-
-    position: int
-    item: object
-    reason: str
-    error_type: str
-    constraint: Constraint | None = None
-
-    @classmethod
-    def of(
-        cls,
-        position: int,
-        item: object,
-        error: BaseException,
-        *,
-        constraint: Constraint | None = None,
-    ) -> "Rejection":
-        """Record that ``error`` kept ``item`` out.
-
-        Args:
-            position: the item's number in the source, counted from 0.
-            item: what to keep of it.
-            error: why it is not in.
-            constraint: the rule it breaks, where more is known than ``error`` says.
-        """
-        cause = _cause(error)
-        return cls(
-            position=position,
-            item=item,
-            reason=_in_one_line(error),
-            error_type=type(cause).__name__,
-            constraint=constraint or constraint_of(error),
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that the constraint is about; empty if nobody knows."""
-        return () if self.constraint is None else self.constraint.columns
-
-    def to_dict(self) -> RejectionDict:
-        """Return plain values; the item as its `repr`."""
-        return {
-            "position": self.position,
-            "item": repr(self.item),
-            "reason": self.reason,
-            "error_type": self.error_type,
-            "constraint": None if self.constraint is None else self.constraint.to_dict(),
-            "columns": list(self.columns),
-        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +99,7 @@ class BatchResult:
             "wait": self.wait,
             "hold": self.hold,
             "prepare": self.prepare,
-            "error": None if self.error is None else _in_one_line(self.error),
+            "error": None if self.error is None else in_one_line(self.error),
         }
 
 
@@ -179,7 +109,8 @@ class ImportReport:
 
     Attributes:
         batches: every batch in order.
-        rejections: every item that was left out for an error, in order.
+        rejections: every item that was left out for an error, in order; the first thousand in
+            memory, the others in a temporary file that goes with the report.
         error: what stopped the import although no item was at fault: a full disk, a lock that was
             not had in time. The batches before it are committed.
         stopped: the import ended before its source did.
@@ -187,7 +118,7 @@ class ImportReport:
     """
 
     batches: tuple[BatchResult, ...]
-    rejections: tuple[Rejection, ...]
+    rejections: Sequence[Rejection]
     error: Exception | None
     stopped: bool
     elapsed: float
@@ -200,7 +131,7 @@ class ImportReport:
     @property
     def rejected(self) -> int:
         """How many items were left out for an error."""
-        return len(self.rejections)
+        return sum(batch.rejected for batch in self.batches)
 
     @property
     def skipped(self) -> int:
@@ -208,9 +139,14 @@ class ImportReport:
         return sum(batch.skipped for batch in self.batches)
 
     @property
+    def rejections_lost(self) -> int:
+        """How many items were rejected but could not be kept: the temporary directory is full."""
+        return self._log().lost
+
+    @property
     def ok(self) -> bool:
         """Whether every item of the source is in the database."""
-        return not self.rejections and self.error is None and not self.stopped
+        return not self.rejected and self.error is None and not self.stopped
 
     def raise_for_rejections(self) -> None:
         """Do nothing if the import is `ok`.
@@ -233,11 +169,14 @@ class ImportReport:
             counts += f", {self.skipped} skipped"
         lines = [f"{counts} in {len(self.batches)} batches, {self.elapsed:.1f} s"]
         if self.error is not None:
-            lines.append(f"stopped by {_in_one_line(self.error)}")
-        reasons = collections.Counter(rejection.reason for rejection in self.rejections)
-        lines += [f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS)]
-        if len(reasons) > _SHOWN_REASONS:
-            lines.append(f"and {len(reasons) - _SHOWN_REASONS} other reasons")
+            lines.append(f"stopped by {in_one_line(self.error)}")
+        log = self._log()
+        lines += [f"{each.count} x {each.text}" for each in log.reasons.most_common(_SHOWN_REASONS)]
+        if len(log.reasons) > _SHOWN_REASONS:
+            more = "more than " if log.reasons.others else ""
+            lines.append(f"and {more}{len(log.reasons) - _SHOWN_REASONS} other reasons")
+        if log.lost:
+            lines.append(f"{log.lost} rejections could not be kept: {log.lost_because}")
         return "\n".join(lines)
 
     def to_dict(self) -> ReportDict:
@@ -250,19 +189,12 @@ class ImportReport:
             "skipped": self.skipped,
             "stopped": self.stopped,
             "elapsed": self.elapsed,
-            "error": None if self.error is None else _in_one_line(self.error),
+            "error": None if self.error is None else in_one_line(self.error),
+            "rejections_lost": self.rejections_lost,
             "batches": [batch.to_dict() for batch in self.batches],
             "rejections": [rejection.to_dict() for rejection in self.rejections],
         }
 
-
-def _cause(error: BaseException) -> BaseException:
-    """Return what the driver said, without the statement and its parameters round it."""
-    if isinstance(error, HardliteError):
-        return error
-    return getattr(error, "orig", None) or error
-
-
-def _in_one_line(error: BaseException) -> str:
-    cause = _cause(error)
-    return " ".join(f"{type(cause).__name__}: {cause}".split())
+    def _log(self) -> RejectionLog:
+        kept = self.rejections
+        return kept if isinstance(kept, RejectionLog) else RejectionLog(kept)

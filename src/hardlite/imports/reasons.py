@@ -1,0 +1,82 @@
+"""How often each reason for a rejection was given, counted as they come."""
+
+import dataclasses
+from typing import Final
+
+from hardlite.imports.constraints import Constraint
+
+__all__ = ["Reason", "ReasonTally"]
+
+_DISTINCT: Final = 1000
+"""Messages with a value in them may all differ, and must not fill the memory."""
+_PLACES: Final = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why items were rejected, and how many.
+
+    Attributes:
+        text: the reason that they share.
+        count: how many items have it.
+        places: where the first few of them are: positions, or lines of a file.
+        constraint: the rule of the database that the first of them breaks, if it is that.
+    """
+
+    text: str
+    count: int
+    places: tuple[int, ...]
+    constraint: Constraint | None
+
+
+@dataclasses.dataclass(slots=True)
+class _Count:
+    constraint: Constraint | None
+    places: list[int]
+    count: int = 0
+
+
+class ReasonTally:
+    """Counts reasons; of the first thousand different ones each by itself.
+
+    Attributes:
+        others: how many rejections had yet another reason.
+    """
+
+    def __init__(self) -> None:
+        self.others = 0
+        self._counts: dict[str, _Count] = {}
+
+    def add(self, text: str, place: int, constraint: Constraint | None) -> None:
+        """Count one rejection.
+
+        Args:
+            text: why.
+            place: the item's position, or its line.
+            constraint: the rule that it breaks, if it is that.
+        """
+        found = self._counts.get(text)
+        if found is None:
+            if len(self._counts) == _DISTINCT:
+                self.others += 1
+                return
+            found = self._counts[text] = _Count(constraint, [])
+        found.count += 1
+        if found.count <= _PLACES:
+            found.places.append(place)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def most_common(self, most: int) -> list[Reason]:
+        """Return up to ``most`` reasons, the most frequent first."""
+        ordered = sorted(self._counts.items(), key=lambda entry: -entry[1].count)
+        return [
+            Reason(
+                text=text,
+                count=found.count,
+                places=tuple(found.places),
+                constraint=found.constraint,
+            )
+            for text, found in ordered[:most]
+        ]
