@@ -11,6 +11,7 @@ from hardlite.errors import (
     PragmaRejectedError,
     ReadOnlySessionError,
     ReentrantWriteError,
+    ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
     UnsupportedDatabaseError,
@@ -20,6 +21,8 @@ from hardlite.imports.batches import batched_unit_of_work
 from hardlite.imports.constraints import Constraint
 from hardlite.imports.rejections import Rejection
 from hardlite.imports.report import BatchResult, ImportReport
+from hardlite.imports.resume_points import ResumePoint, forget_resume_key, resume_points
+from hardlite.imports.retry_policy import RetryPolicy
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
 from hardlite.retry import retry_on_locked
@@ -43,14 +46,19 @@ __all__ = [
     "ReadOnlySessionError",
     "ReentrantWriteError",
     "Rejection",
+    "ResumePoint",
+    "ResumeRefusedError",
+    "RetryPolicy",
     "SessionmakerConflictError",
     "StaleSnapshotError",
     "UnsupportedDatabaseError",
     "UsageError",
     "batched_unit_of_work",
     "create_hardened_engine",
+    "forget_resume_key",
     "get_sessionmaker",
     "holders",
+    "resume_points",
     "retry_on_locked",
     "run_in_transaction",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "PragmaRejectedError",
     "ReadOnlySessionError",
     "ReentrantWriteError",
+    "ResumeRefusedError",
     "SessionmakerConflictError",
     "StaleSnapshotError",
     "UnsupportedDatabaseError",
@@ -113,6 +114,12 @@ class ReadOnlySessionError(UsageError):
     """A statement that could write was refused in a reader session, before it reached the file."""
 
     slug = "read-only-session"
+
+
+class ResumeRefusedError(UsageError):
+    """A resume key is in use, or belongs to another import; nothing was written under it."""
+
+    slug = "resume-refused"
 
 
 class ImportRejectedError(HardliteError):

@@ -43,9 +43,11 @@ ORDER_WITHIN = {
     """,
     "imports": """
         constraints rejections reasons spill_file rejection_log
-        report rejecting kept_errors progress_bar
+        resume_points report rejecting kept_errors progress_bar
+        beginning import_claim progress resuming
         insert_target driver_insert fast_insert
-        batch_units batch_writer batches
+        batch_size retry_policy preparing collecting
+        batch_units batch_writer arguments running batches
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

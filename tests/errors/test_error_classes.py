@@ -25,6 +25,7 @@ from hardlite.errors import (
     PragmaRejectedError,
     ReadOnlySessionError,
     ReentrantWriteError,
+    ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
     UnsupportedDatabaseError,
@@ -45,6 +46,7 @@ PLAIN = [
     UsageError,
     ReentrantWriteError,
     ReadOnlySessionError,
+    ResumeRefusedError,
 ]
 HOLDER = Holder(pid=7, thread="thread 'x'", held=1.5, site=CallSite("app.py", 3, "save"))
 
@@ -211,6 +213,7 @@ def test_the_drivers_face_has_sqlites_code_and_keeps_its_facts_when_pickled(
         (SessionmakerConflictError, {ConfigurationError}),
         (UsageError, {HardliteError, RuntimeError}),
         (ReentrantWriteError, {UsageError}),
+        (ResumeRefusedError, {UsageError}),
         (ReadOnlySessionError, {UsageError}),
         (ImportRejectedError, {HardliteError}),
         (DriverFaultError, {HardliteError, exc.OperationalError}),

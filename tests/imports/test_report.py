@@ -79,6 +79,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
         "elapsed": 1.5,
         "error": "ValueError: no disk",
         "rejections_lost": 0,
+        "resumed_from": None,
         "batches": [
             {
                 "index": 0,

@@ -205,7 +205,7 @@ def test_a_batch_that_holds_the_turn_too_long_is_warned_of(
     records = [record for record in caplog.records if record.name == "hardlite.batches"]
     assert [record.levelno for record in records] == [logging.WARNING] * 2
     assert "batch 1 (items 2 to 3) committed: waited " in records[1].getMessage()
-    assert "over max_hold=0: make batch_size smaller" in records[1].getMessage()
+    assert "over max_hold=0: make batches smaller" in records[1].getMessage()
     assert all(batch.hold > 0 for batch in report.batches)
 
 

@@ -11,7 +11,9 @@ from hardlite.clock import Clock
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.imports.constraints import Constraint
-from hardlite.imports.fast_insert import UnwritableTargetError, Within
+from hardlite.imports.fast_insert import UnwritableTargetError, Within, connection_of
+from hardlite.imports.progress import Progress
+from hardlite.imports.retry_policy import RetryPolicy, leaves_nothing, may_be_tried_again
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["BatchWriter", "Fault", "Written"]
@@ -55,6 +57,19 @@ class Written:
     failure: Exception | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """One transaction: what came of it, and how far it got if something went wrong."""
+
+    faults: Sequence[Fault]
+    skipped: int
+    wait: float
+    hold: float
+    cause: Exception | None
+    has_turn: bool
+    is_written: bool
+
+
 class BatchWriter:
     """Writes batches, each in a turn and a transaction of its own.
 
@@ -63,6 +78,8 @@ class BatchWriter:
         unit: how the items are written.
         isolate: keep the good items of a batch that has bad ones.
         timeout: seconds to wait for a turn.
+        retry: which failures are tried again.
+        progress: is moved on in each transaction; None where there is no resume key.
         clock: measures waits and holds.
     """
 
@@ -73,47 +90,100 @@ class BatchWriter:
         *,
         isolate: bool,
         timeout: float,
+        retry: RetryPolicy,
+        progress: Progress | None,
         clock: Clock,
     ) -> None:
         self._begin = maker.writer if unit.in_session else maker.writer_connection
         self._unit = unit
         self._isolate = isolate
         self._timeout = timeout
+        self._retry = retry
+        self._lost = 0.0
+        self._progress = progress
         self._clock = clock
 
-    def write(self, items: Sequence[Any]) -> Written:
-        """Write ``items`` and commit them."""
+    def write(self, items: Sequence[Any], marks: Sequence[int]) -> Written:
+        """Write ``items`` and commit them, and try it again where that may help.
+
+        Args:
+            items: of the batch.
+            marks: for each of them, the position in the source up to which all is done with it.
+        """
         if not items:
             return Written(attempts=0)
+        attempts, wait, hold = 0, 0.0, 0.0
+        while True:
+            tried = self._try(items, marks[-1])
+            attempts, wait, hold = attempts + 1, wait + tried.wait, max(hold, tried.hold)
+            times = Written(attempts=attempts, wait=wait, hold=hold)
+            if isinstance(tried.cause, UsageError):
+                raise tried.cause
+            kept = tried.cause is None or (tried.is_written and self._is_there_after_all())
+            if kept:
+                return dataclasses.replace(
+                    times,
+                    kept=len(items) - len(tried.faults) - tried.skipped,
+                    faults=tuple(tried.faults),
+                    skipped=tried.skipped,
+                )
+            if not self._goes_on(tried, attempts):
+                return self._explain(items, marks, tried, times)
+
+    def _try(self, items: Sequence[Any], mark: int) -> _Try:
         asked = self._clock.now()
         granted: float | None = None
         cause: Exception | None = None
         faults: list[Fault] = []
-        skipped, handled = 0, sys.exception()
+        skipped, handled, is_written = 0, sys.exception(), False
         try:
             with self._begin(timeout=self._timeout) as within:
                 granted = self._clock.now()
                 driver = driver_connection(within)
                 try:
                     faults, skipped = self._write_in(within, items)
+                    self._advance(within, mark, len(items) - len(faults) - skipped, skipped)
+                    is_written = True
                 except Exception as error:
                     cause = error if driver.in_transaction else _what_ended_it(error, handled)
                     raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
             cause = cause or error
         ended = self._clock.now()
-        if granted is None:
-            times = Written(wait=ended - asked)
-        else:
-            times = Written(wait=granted - asked, hold=ended - granted)
-        if isinstance(cause, UsageError):
-            raise cause
-        if cause is not None and granted is None:
-            return dataclasses.replace(times, failure=cause)
-        if cause is not None:
-            return self._explain(items, cause, times)
-        kept = len(items) - len(faults) - skipped
-        return dataclasses.replace(times, kept=kept, faults=tuple(faults), skipped=skipped)
+        if cause is None and self._progress is not None:
+            self._progress.is_committed()
+        return _Try(
+            faults=faults,
+            skipped=skipped,
+            wait=(ended if granted is None else granted) - asked,
+            hold=0.0 if granted is None else ended - granted,
+            cause=cause,
+            has_turn=granted is not None,
+            is_written=is_written,
+        )
+
+    def _advance(self, within: Within, mark: int, kept: int, skipped: int) -> None:
+        if self._progress is not None:
+            self._progress.advance(connection_of(within), to=mark, kept=kept, skipped=skipped)
+
+    def _is_there_after_all(self) -> bool:
+        """Say whether a transaction whose COMMIT failed was committed, as far as that is known."""
+        return self._progress is not None and self._progress.settle()
+
+    def _goes_on(self, tried: _Try, attempts: int) -> bool:
+        """Wait for the next attempt; say no if there is to be none."""
+        policy, error = self._retry, tried.cause
+        if error is None or attempts >= policy.max_attempts or not may_be_tried_again(error):
+            return False
+        if tried.is_written and not leaves_nothing(error):
+            return False
+        delay = policy.delay_after(attempts)
+        self._lost += tried.wait + tried.hold
+        if self._lost + delay > policy.budget:
+            return False
+        self._lost += delay
+        self._clock.sleep(delay)
+        return True
 
     def _write_in(self, within: Within, items: Sequence[Any]) -> tuple[list[Fault], int]:
         if self._isolate and len(items) > 1:
@@ -149,25 +219,30 @@ class BatchWriter:
             skipped += passed
         return faults, skipped
 
-    def _explain(self, items: Sequence[Any], error: Exception, times: Written) -> Written:
+    def _explain(
+        self, items: Sequence[Any], marks: Sequence[int], tried: _Try, times: Written
+    ) -> Written:
+        error = tried.cause
         if isinstance(error, UnwritableTargetError):
             return dataclasses.replace(times, failure=error.cause)
-        if not is_at_fault(error):
+        if error is None or not tried.has_turn or not is_at_fault(error):
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
             faults = tuple(Fault(offset, error) for offset in range(len(items)))
             return dataclasses.replace(times, faults=faults)
-        return self._write_apart(items, times)
+        return self._write_apart(items, marks, times)
 
-    def _write_apart(self, items: Sequence[Any], times: Written) -> Written:
+    def _write_apart(self, items: Sequence[Any], marks: Sequence[int], times: Written) -> Written:
         """Commit the parts one by one, where savepoints do not tell which item is at fault.
 
         Only COMMIT finds a deferred constraint violated, and RAISE(ROLLBACK) ends savepoints too
         (sqlite.org, "SQLite Foreign Key Support", section 4.2, "Deferred Foreign Key Constraints")
         """
         middle = len(items) // 2
-        first = self.write(items[:middle])
-        second = Written(attempts=0) if first.failure else self.write(items[middle:])
+        first = self.write(items[:middle], marks[:middle])
+        second = Written(attempts=0)
+        if first.failure is None:
+            second = self.write(items[middle:], marks[middle:])
         moved = tuple(
             dataclasses.replace(fault, offset=fault.offset + middle) for fault in second.faults
         )

@@ -7,6 +7,7 @@ from typing import Literal, TypedDict
 from hardlite.errors import ImportRejectedError
 from hardlite.imports.rejection_log import RejectionLog
 from hardlite.imports.rejections import Rejection, RejectionDict, in_one_line
+from hardlite.imports.resume_points import ResumePoint, ResumePointDict
 
 __all__ = ["BatchResult", "ImportReport", "Outcome"]
 
@@ -45,6 +46,7 @@ class ReportDict(TypedDict):
     elapsed: float
     error: str | None
     rejections_lost: int
+    resumed_from: ResumePointDict | None
     batches: list[BatchDict]
     rejections: list[RejectionDict]
 
@@ -115,6 +117,8 @@ class ImportReport:
             not had in time. The batches before it are committed.
         stopped: the import ended before its source did.
         elapsed: seconds from the first item to the last commit.
+        resumed_from: where the import under this resume key stood before; None without a key.
+            What is counted here is what came after that.
     """
 
     batches: tuple[BatchResult, ...]
@@ -122,6 +126,7 @@ class ImportReport:
     error: Exception | None
     stopped: bool
     elapsed: float
+    resumed_from: ResumePoint | None = None
 
     @property
     def committed(self) -> int:
@@ -146,7 +151,8 @@ class ImportReport:
     @property
     def ok(self) -> bool:
         """Whether every item of the source is in the database."""
-        return not self.rejected and self.error is None and not self.stopped
+        before = 0 if self.resumed_from is None else self.resumed_from.rejected
+        return not (self.rejected or before) and self.error is None and not self.stopped
 
     def raise_for_rejections(self) -> None:
         """Do nothing if the import is `ok`.
@@ -168,6 +174,8 @@ class ImportReport:
         if self.skipped:
             counts += f", {self.skipped} skipped"
         lines = [f"{counts} in {len(self.batches)} batches, {self.elapsed:.1f} s"]
+        if self.resumed_from is not None and self.resumed_from.position:
+            lines.append(str(self.resumed_from))
         if self.error is not None:
             lines.append(f"stopped by {in_one_line(self.error)}")
         log = self._log()
@@ -191,6 +199,7 @@ class ImportReport:
             "elapsed": self.elapsed,
             "error": None if self.error is None else in_one_line(self.error),
             "rejections_lost": self.rejections_lost,
+            "resumed_from": None if self.resumed_from is None else self.resumed_from.to_dict(),
             "batches": [batch.to_dict() for batch in self.batches],
             "rejections": [rejection.to_dict() for rejection in self.rejections],
         }

@@ -1,0 +1,121 @@
+"""One import at a time under a resume key: the second one is told who the first one is.
+
+A lock file beside the database, for as long as the import runs; it ends with the process, however
+that ends. It gives a good answer, nothing else: that no item goes in twice is seen to by the
+progress row, which each batch moves on from where it knows it to be.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from hardlite.call_sites import call_site
+from hardlite.clock import Clock
+from hardlite.errors import ResumeRefusedError
+from hardlite.lock_holders.processes import look_up
+from hardlite.turns.file_locks import try_lock
+from hardlite.turns.gate_note import encode, read_note
+from hardlite.turns.holder import Holder
+
+__all__ = ["claim_file", "claimed", "is_claimed"]
+
+_log = logging.getLogger("hardlite.batches")
+
+_FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_DIGITS: Final = 12
+
+
+def claim_file(database: str, key: str) -> str:
+    """Return the path of the lock file."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{database}-import-{digest[:_DIGITS]}"
+
+
+@contextlib.contextmanager
+def claimed(database: str, key: str, clock: Clock) -> Iterator[None]:
+    """Have ``key`` for this import alone.
+
+    Args:
+        database: the path of the database; empty if it is in memory, where nobody else is.
+        key: the resume key.
+        clock: tells the others since when.
+
+    Raises:
+        ResumeRefusedError: another import has it.
+    """
+    if not database:
+        yield
+        return
+    path = claim_file(database, key)
+    try:
+        descriptor = _taken(path)
+    except OSError as error:
+        _log.warning("nobody is kept from importing under %r at the same time: %s", key, error)
+        yield
+        return
+    if descriptor is None:
+        raise ResumeRefusedError(
+            f"Another import runs under the resume key {key!r}: {_described(path, clock)}",
+            "Wait until it is done, or end it; then call again, and it goes on from there.",
+        )
+    try:
+        thread = f"thread {threading.current_thread().name!r}"
+        note = encode(os.getpid(), clock.wall(), thread, call_site(), key)
+        with contextlib.suppress(OSError):
+            os.write(descriptor, note)
+        yield
+    finally:
+        # With the lock in hand: whoever locks it after that sees that the file is gone.
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - a name beside others of the kind
+        os.close(descriptor)
+
+
+def is_claimed(database: str, key: str) -> bool:
+    """Say whether an import runs under ``key`` right now."""
+    if not database:
+        return False
+    try:
+        descriptor = os.open(claim_file(database, key), _FLAGS)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _taken(path: str) -> int | None:
+    """Open and lock the file; None if somebody else has it locked."""
+    while True:
+        descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+        try:
+            if not try_lock(descriptor):
+                os.close(descriptor)
+                return None
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _described(path: str, clock: Clock) -> Holder | str:
+    note = read_note(path)
+    if note is None:
+        return "a process that has not told its name"
+    process = look_up(note.pid)
+    return Holder(
+        pid=note.pid,
+        thread=note.thread,
+        held=max(0.0, clock.wall() - note.since),
+        site=note.site,
+        command=process.command,
+        user=process.user,
+        state=process.state,
+    )

@@ -1,0 +1,174 @@
+"""How far an import has come, committed in the very transactions of its batches."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from hardlite.clock import Clock
+from hardlite.errors import ResumeRefusedError
+from hardlite.imports.beginning import Beginning
+from hardlite.imports.resume_points import point_of, progress_table
+from hardlite.sessions import HardenedSessionmaker
+
+__all__ = ["Progress"]
+
+_columns = progress_table.c
+_one = select(progress_table).where(_columns.resume_key == bindparam("key"))
+_begin = (
+    sqlite_insert(progress_table)
+    .on_conflict_do_nothing()
+    .values(position=0, committed=0, rejected=0, skipped=0)
+)
+# Where it stands is part of the question: who has been overtaken moves nothing.
+_move = update(progress_table).where(
+    _columns.resume_key == bindparam("key"), _columns.position == bindparam("was")
+)
+_end = update(progress_table).where(_columns.resume_key == bindparam("key"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Counts:
+    """What the row says."""
+
+    position: int
+    committed: int
+    rejected: int
+    skipped: int
+
+
+class Progress:
+    """The progress of one import, while it runs.
+
+    Args:
+        maker: opens connections.
+        key: the resume key.
+        settings: what is imported, and how, in words.
+        beginning: of the source.
+        clock: tells the time that is written down.
+        timeout: seconds to wait for a turn.
+
+    Raises:
+        ResumeRefusedError: the key belongs to another source, or to other settings.
+    """
+
+    def __init__(
+        self,
+        maker: HardenedSessionmaker,
+        key: str,
+        *,
+        settings: str,
+        beginning: Beginning,
+        clock: Clock,
+        timeout: float,
+    ) -> None:
+        self._maker = maker
+        self._key = key
+        self._clock = clock
+        self._timeout = timeout
+        self._sought: _Counts | None = None
+        with maker.writer_connection(timeout=timeout) as connection:
+            progress_table.create(connection, checkfirst=True)
+            now = self._now()
+            new = {"resume_key": key, "settings": settings, "beginning": beginning.to_json()}
+            connection.execute(_begin, {**new, "started_at": now, "updated_at": now})
+            row = connection.execute(_one, {"key": key}).one()
+        _require_same(row, key, settings, beginning)
+        self.before = point_of(row)
+        before = self.before
+        self._reached = _Counts(before.position, before.committed, before.rejected, before.skipped)
+
+    @property
+    def position(self) -> int:
+        """How many items of the source are done, as far as it is committed."""
+        return self._reached.position
+
+    def advance(self, connection: Connection, *, to: int, kept: int, skipped: int) -> None:
+        """Move the row on, in the transaction that ``connection`` has open.
+
+        Args:
+            connection: has the transaction.
+            to: position of the first item that is not done.
+            kept: how many items are written since the last time.
+            skipped: how many were in the database already; all others were rejected.
+
+        Raises:
+            ResumeRefusedError: somebody else has moved it, so these items are done.
+        """
+        was = self._reached
+        refused = (to - was.position) - kept - skipped
+        self._sought = _Counts(
+            to, was.committed + kept, was.rejected + refused, was.skipped + skipped
+        )
+        where = {"key": self._key, "was": was.position, "updated_at": self._now()}
+        moved = connection.execute(_move, where | dataclasses.asdict(self._sought))
+        if moved.rowcount != 1:
+            raise ResumeRefusedError(
+                f"The import under the resume key {self._key!r} was at item {was.position}, and "
+                "somebody else has moved it on or forgotten it meanwhile; nothing of this batch "
+                "was written",
+                "Let one import at a time use a key; call again, and it goes on from there.",
+            )
+
+    def is_committed(self) -> None:
+        """Learn that the transaction with the last `advance` is committed."""
+        if self._sought is not None:
+            self._reached, self._sought = self._sought, None
+
+    def settle(self) -> bool:
+        """Find out whether the transaction with the last `advance` was committed after all.
+
+        To be asked after a COMMIT that failed, or that nobody saw the end of.
+        """
+        try:
+            with self._maker.engine.connect() as connection:
+                found = connection.execute(_one, {"key": self._key}).one_or_none()
+        except SQLAlchemyError:
+            # Then nobody knows before the next import under this key asks.
+            return False
+        kept = (
+            found is not None
+            and self._sought is not None
+            and found.position == self._sought.position
+        )
+        if kept:
+            self.is_committed()
+        return kept
+
+    def record(self, to: int) -> None:
+        """Move on past items that were all rejected, in a transaction of its own."""
+        self._in_a_turn(lambda connection: self.advance(connection, to=to, kept=0, skipped=0))
+        self.is_committed()
+
+    def finish(self) -> None:
+        """Note that the source has come to an end."""
+        now = {"key": self._key, "updated_at": self._now(), "finished_at": self._now()}
+        self._in_a_turn(lambda connection: connection.execute(_end, now))
+
+    def _in_a_turn(self, work: Callable[[Connection], object]) -> None:
+        with self._maker.writer_connection(timeout=self._timeout) as connection:
+            work(connection)
+
+    def _now(self) -> str:
+        now = dt.datetime.fromtimestamp(self._clock.wall(), tz=dt.UTC)
+        return now.isoformat(timespec="milliseconds")
+
+
+def _require_same(row: Row[Any], key: str, settings: str, beginning: Beginning) -> None:
+    before = Beginning.from_json(row.beginning)
+    told = (
+        f"The resume key {key!r} belongs to an import {row.settings}, of a source that begins with "
+        f"{before.shown}; it cannot be used for one {settings}, of a source that begins with "
+        f"{beginning.shown}"
+    )
+    if row.settings != settings or not beginning.is_of_the_same_source(before):
+        raise ResumeRefusedError(
+            told,
+            "Give each import a key of its own. If this one is to replace the other, forget the "
+            "key first: forget_resume_key(engine, key), or hardlite import --forget KEY.",
+        )

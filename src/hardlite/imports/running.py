@@ -1,0 +1,180 @@
+"""An import while it runs: one batch after the other, and what is known of them at the end."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from hardlite.clock import Clock
+from hardlite.imports.batch_size import BatchSize
+from hardlite.imports.batch_writer import BatchWriter, Written
+from hardlite.imports.collecting import Batch, Collector
+from hardlite.imports.kept_errors import KeptErrors
+from hardlite.imports.progress import Progress
+from hardlite.imports.rejecting import Rejecting
+from hardlite.imports.report import BatchResult, ImportReport, Outcome
+
+__all__ = ["ImportRun", "Watcher"]
+
+_log = logging.getLogger("hardlite.batches")
+
+Watcher = Callable[[BatchResult], object]
+
+
+class ImportRun:
+    """One call of `batched_unit_of_work`.
+
+    Args:
+        collector: takes the items of each batch from the source.
+        writer: writes them.
+        rejecting: makes and keeps the rejections.
+        size: how many items a batch takes.
+        progress: where the import stands, under its resume key; None without one.
+        max_hold: seconds a turn should last at the most.
+        stop_at_rejection: the first rejected item ends it.
+        watch: is told of each batch.
+        clock: measures.
+    """
+
+    def __init__(
+        self,
+        *,
+        collector: Collector,
+        writer: BatchWriter,
+        rejecting: Rejecting,
+        size: BatchSize,
+        progress: Progress | None,
+        max_hold: float,
+        stop_at_rejection: bool,
+        watch: Watcher,
+        clock: Clock,
+    ) -> None:
+        self._collector = collector
+        self._writer = writer
+        self._rejecting = rejecting
+        self._size = size
+        self._progress = progress
+        self._max_hold = max_hold
+        self._stop_at_rejection = stop_at_rejection
+        self._watch = watch
+        self._clock = clock
+        self._results: list[BatchResult] = []
+        self._errors = KeptErrors()
+
+    def to_the_end(self) -> ImportReport:
+        """Import all that is left, or as much as can be."""
+        started = self._clock.now()
+        error: Exception | None = None
+        stopped = False
+        try:
+            while not stopped and (batch := self._collector.collect(self._size.next())).count:
+                error = self._write(batch)
+                self._errors.lighten(self._results[-1].error)
+                stopped = error is not None or self._is_to_stop()
+            if not stopped and self._progress is not None:
+                error = self._note(self._progress.finish)
+        except BaseException as interruption:
+            kept = sum(result.committed for result in self._results)
+            interruption.add_note(
+                f"hardlite: the import was interrupted; the first {len(self._results)} batches "
+                f"are done and stay: {kept} items committed, {self._rejecting.count} rejected"
+            )
+            raise
+        finally:
+            self._collector.close()
+        return ImportReport(
+            batches=tuple(self._results),
+            rejections=self._rejecting.log,
+            error=error,
+            stopped=stopped,
+            elapsed=self._clock.now() - started,
+            resumed_from=None if self._progress is None else self._progress.before,
+        )
+
+    def _is_to_stop(self) -> bool:
+        return self._stop_at_rejection and self._rejecting.count > 0
+
+    def _write(self, batch: Batch) -> Exception | None:
+        written = self._writer.write(batch.items, self._marks(batch))
+        rejections = sorted(
+            batch.rejections
+            + [
+                self._rejecting.rejection(
+                    batch.positions[fault.offset],
+                    batch.told[fault.offset],
+                    fault.error,
+                    fault.constraint,
+                )
+                for fault in written.faults
+            ],
+            key=lambda rejection: rejection.position,
+        )
+        result = _result(len(self._results), batch, written, len(rejections))
+        self._results.append(result)
+        self._rejecting.keep(rejections)
+        if batch.items:
+            self._size.learn(len(batch.items), written.hold)
+        self._log(result)
+        self._watch(result)
+        return written.failure or self._pass(batch)
+
+    def _marks(self, batch: Batch) -> Sequence[int]:
+        """Return for each item up to where all is done once it is in, rejected ones included."""
+        if self._progress is None:
+            return batch.positions
+        positions = batch.positions
+        end = positions[-1] + 1 if self._stop_at_rejection and positions else batch.end
+        return [*positions[1:], end]
+
+    def _pass(self, batch: Batch) -> Exception | None:
+        """Move the progress past what was rejected; where that ends the import, it comes again."""
+        progress = self._progress
+        if progress is None or progress.position == batch.end or self._is_to_stop():
+            return None
+        return self._note(lambda: progress.record(batch.end))
+
+    @staticmethod
+    def _note(write: Callable[[], None]) -> Exception | None:
+        try:
+            write()
+        except DBAPIError as error:
+            return error
+        return None
+
+    def _log(self, result: BatchResult) -> None:
+        slow = result.hold > self._max_hold
+        _log.log(
+            logging.WARNING if slow else logging.INFO,
+            "batch %d (items %d to %d) %s: waited %.3f s, held the turn %.3f s, prepared %.3f s%s",
+            result.index,
+            result.first_item,
+            result.last_item,
+            result.outcome,
+            result.wait,
+            result.hold,
+            result.prepare,
+            f"; over max_hold={self._max_hold}: make batches smaller" if slow else "",
+        )
+
+
+def _result(index: int, batch: Batch, written: Written, rejected: int) -> BatchResult:
+    outcome: Outcome = "committed"
+    if written.failure is not None:
+        outcome = "failed"
+    elif rejected:
+        outcome = "rejected" if rejected == batch.count else "partial"
+    return BatchResult(
+        index=index,
+        first_item=batch.first,
+        last_item=batch.first + batch.count - 1,
+        items=batch.count,
+        committed=written.kept,
+        rejected=rejected,
+        skipped=written.skipped,
+        outcome=outcome,
+        attempts=written.attempts,
+        wait=written.wait,
+        hold=written.hold,
+        prepare=batch.seconds,
+        error=written.failure or (written.faults[0].error if written.faults else None),
+    )
