@@ -108,6 +108,7 @@ def test_the_first_hundred_errors_have_a_traceback_and_all_of_them_a_message(
     assert [error.__traceback__ is not None for error in errors] == [True] * 100 + [False] * 2
     assert {str(error) for error in errors} == {str(errors[0])}
     assert errors[-1].__context__ is errors[-1].__cause__ is None
+    assert errors[-1].orig.__traceback__ is None
 
 
 def test_an_import_of_nothing_is_a_good_one(library: Engine) -> None:

@@ -29,12 +29,12 @@ class KeptErrors:
         if error is None or error.__traceback__ is None:
             return
         self._tracebacks += 1
-        for each in _chain(error):
+        for each in list(_chain(error)):
             _release_frames(each)
             if isinstance(each, StatementError):
                 each.params = None
-        if self._tracebacks > _WITH_TRACEBACK:
-            error.__traceback__ = error.__cause__ = error.__context__ = None
+            if self._tracebacks > _WITH_TRACEBACK:
+                each.__traceback__ = each.__cause__ = each.__context__ = None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
