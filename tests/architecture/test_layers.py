@@ -46,6 +46,7 @@ ORDER_WITHIN = {
         resume_points report rejecting kept_errors progress_bar
         beginning import_claim progress resuming
         insert_target driver_insert fast_insert
+        plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources
         batch_size retry_policy preparing collecting
         batch_units batch_writer arguments running batches
     """,

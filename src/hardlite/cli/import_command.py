@@ -12,7 +12,7 @@ from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.failures import complain, message_of
 from hardlite.cli.import_run import run_import
 from hardlite.cli.planning import ImportOptions
-from hardlite.errors import ConfigurationError
+from hardlite.errors import ConfigurationError, MissingExtraError
 from hardlite.sources import SourceError
 
 __all__ = ["import_command"]
@@ -39,7 +39,8 @@ def import_command(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="CSV, TSV or JSON Lines in UTF-8, also gzipped or zipped; - is standard input.",
+            help="CSV, TSV or JSON Lines in UTF-8, also gzipped or zipped; Parquet or Arrow; "
+            "- is standard input.",
         ),
     ],
     database: Annotated[
@@ -76,7 +77,7 @@ def import_command(
     """Import files into tables, in batches, while others go on writing.
 
     The first line of a CSV or TSV file names the columns. A row that does not fit its table is
-    left out and reported with its line. Exit code: 0 all rows are in, 1 some were rejected,
+    left out and reported with its line or number. Exit code: 0 all rows are in, 1 some were rejected,
     2 nothing was done because an argument is wrong, 3 it could not finish; what was committed
     stays.
     """
@@ -97,6 +98,9 @@ def import_command(
 def _code_of(options: ImportOptions) -> ExitCode:
     try:
         return run_import(options, out=Console(), err=Console(stderr=True))
+    except MissingExtraError as error:
+        complain(message_of(error))
+        return ExitCode.COULD_NOT_FINISH
     except (SourceError, ConfigurationError) as error:
         complain(message_of(error))
         return ExitCode.MISUSE

@@ -78,8 +78,9 @@ class _Run:
     def all(self, planned: Iterable[Planned]) -> None:
         for each in planned:
             report = self._one(each)
+            source, table = each.source, each.target.table
             self.imported.append(
-                Imported(source=each.source.title, table=each.target.table.name, report=report)
+                Imported(source=source.title, unit=source.unit, table=table.name, report=report)
             )
             if self.failure is not None or report.stopped:
                 return

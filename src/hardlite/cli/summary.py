@@ -14,7 +14,7 @@ from rich.text import Text
 from hardlite.cli.versions import versions
 from hardlite.imports.rejections import Rejection
 from hardlite.imports.report import ImportReport
-from hardlite.sources import Row, UnfitRow
+from hardlite.sources import Row, UnfitRow, Unit
 
 __all__ = ["Imported", "as_dict", "show_summary"]
 
@@ -24,9 +24,17 @@ _REASONS_SHOWN: Final = 20
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """One source that went into one table, as far as it did."""
+    """One source that went into one table, as far as it did.
+
+    Attributes:
+        source: what messages call it.
+        unit: what the places of its rows are counted in.
+        table: the name of the table.
+        report: what became of the rows.
+    """
 
     source: str
+    unit: Unit
     table: str
     report: ImportReport
 
@@ -109,7 +117,8 @@ def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("rejected", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    table.add_column("lines", overflow="fold")
+    units = dict.fromkeys(f"{each.unit}s" for each in imports)
+    table.add_column(" or ".join(units), overflow="fold")
     most = sorted(alike.items(), key=lambda entry: -len(entry[1]))
     for (source, reason), lines in most[:_REASONS_SHOWN]:
         why = f"{PurePath(source).name}: {reason}" if len(imports) > 1 else reason

@@ -1,7 +1,7 @@
 """`batched_unit_of_work`: an import in batches, each one transaction, each one reported."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeVar, get_args
 
 from sqlalchemy.engine import Engine
@@ -23,6 +23,7 @@ from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter
 from hardlite.imports.collecting import Collector
 from hardlite.imports.fast_insert import Conflict
+from hardlite.imports.item_sources import RowSource, item_source
 from hardlite.imports.progress_bar import progress_bar
 from hardlite.imports.rejecting import Rejecting
 from hardlite.imports.rejections import Rejection
@@ -41,7 +42,7 @@ _RETRY = RetryPolicy()
 
 def batched_unit_of_work(
     target: Engine | sessionmaker[Any],
-    items: Iterable[T],
+    items: Iterable[T] | RowSource,
     work: Work,
     *,
     prepare: Callable[[T], Any] | None = None,
@@ -66,7 +67,9 @@ def batched_unit_of_work(
     Args:
         target: a hardened engine, or a sessionmaker bound to one; listeners to the sessions of
             that one see the commits, also where rows need no session.
-        items: any iterable, also one that never fits in memory.
+        items: any iterable, also one that never fits in memory. Of a pandas or polars frame, of
+            pyarrow's tables, readers, files and data sets, of a database cursor and of a
+            SQLAlchemy `Result`, the items are the rows, each a dict.
         work: a `Table`, a mapped class or an `Insert`: the items are mappings of column names
             to values and go straight to the driver; a key that names no column rejects its row.
             Or a function ``work(session, item)`` that adds one item, children included; it must
@@ -95,7 +98,7 @@ def batched_unit_of_work(
             write them down as they come.
         progress: ``True`` draws a bar (needs the extra ``cli``); a function is given each
             `BatchResult`.
-        total: how many items there are, for the bar; found out where ``items`` has a length.
+        total: how many items there are, for the bar; found out where ``items`` knows.
         timeout: seconds to wait for each turn.
 
     Returns:
@@ -134,13 +137,13 @@ def batched_unit_of_work(
     require_key(resume_key)
     maker = sessionmaker_of(target)
     unit = unit_for(work, conflict, maker, in_session=not isinstance(target, Engine))
-    if total is None and isinstance(items, Sized):
-        total = len(items)
+    source = item_source(items)
+    total = source.total if total is None else total
     rejecting = Rejecting(describe, on_rejection)
     settings = told_settings(work, on_error=on_error, conflict=conflict, prepare=prepare)
     with (
         resumed(
-            maker, iter(items), resume_key, settings=settings, timeout=timeout, clock=system_clock
+            maker, iter(source.items), resume_key, settings=settings, timeout=timeout, clock=system_clock
         ) as left,
         _watching(progress=progress, total=total, done=left.first) as watch,
     ):

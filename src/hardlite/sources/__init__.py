@@ -1,11 +1,11 @@
-"""Rows from files: CSV, TSV and JSON Lines, also gzipped, zipped or from standard input.
+"""Rows from files: CSV, TSV, JSON Lines, Parquet and Arrow, also packed or from standard input.
 
-Read it in the order of the data: `opening` (bytes), `text` (lines), `delimited` and `json_lines`
-(blocks of columns), `values` and `conversion` (what fits a column), `rows` (items of an import).
+Read it in the order of the data: `opening` (bytes), `text` (lines), `delimited`, `json_lines` and
+`arrow_files` (blocks of columns), `values` and `conversion` (what fits a column), `rows` (items of an import).
 `target` matches a source with a table, `inference` declares a table for one.
 """
 
-from hardlite.sources.blocks import UnfitRow
+from hardlite.sources.blocks import UnfitRow, Unit
 from hardlite.sources.faults import SourceError, UnfitRowError
 from hardlite.sources.inference import declare_table
 from hardlite.sources.opening import STANDARD_INPUT, table_name_of, title_of
@@ -21,6 +21,7 @@ __all__ = [
     "Target",
     "UnfitRow",
     "UnfitRowError",
+    "Unit",
     "checked",
     "declare_table",
     "find_table",

@@ -3,9 +3,11 @@
 import dataclasses
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-__all__ = ["ABSENT", "Absent", "Block", "Reader", "UnfitRow"]
+from sqlalchemy.types import TypeEngine
+
+__all__ = ["ABSENT", "Absent", "Block", "Reader", "UnfitRow", "Unit"]
 
 
 class Absent(enum.Enum):
@@ -13,6 +15,9 @@ class Absent(enum.Enum):
 
     ABSENT = enum.auto()
 
+
+Unit = Literal["line", "row"]
+"""What the place of a row in its source is counted in."""
 
 ABSENT: Final[Literal[Absent.ABSENT]] = Absent.ABSENT
 
@@ -22,7 +27,8 @@ class UnfitRow:
     """A row that cannot become an item of the import.
 
     Attributes:
-        line: the line of the source on which it starts, counted from 1.
+        line: the line of the source on which it starts, or the number of the row, counted from 1.
+        unit: which of the two.
         reason: why; equal faults have equal reasons, so that they can be counted.
         detail: what is particular to this row, such as the value.
     """
@@ -30,9 +36,10 @@ class UnfitRow:
     line: int
     reason: str
     detail: str = ""
+    unit: Unit = "line"
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason} {self.detail}".rstrip()
+        return f"{self.unit} {self.line}: {self.reason} {self.detail}".rstrip()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,7 @@ class Block:
 
     Attributes:
         columns: the values of each column by its name, all equally many.
-        lines: the line on which each row starts.
+        lines: the line on which each row starts, or its number.
         unfit: the rows that were left out.
         sparse: some value may be `ABSENT`.
     """
@@ -63,6 +70,16 @@ class Reader(Protocol):
     @property
     def text_only(self) -> bool:
         """Whether the format knows no types: every value is text, and an empty one is no value."""
+        ...
+
+    @property
+    def unit(self) -> Unit:
+        """What the places of its rows are counted in."""
+        ...
+
+    @property
+    def types(self) -> Mapping[str, TypeEngine[Any]] | None:
+        """The type that each column needs, where the format says it."""
         ...
 
     def blocks(self, rows: int) -> Iterator[Block]:

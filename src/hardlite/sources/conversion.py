@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Column
 
 from hardlite.sources.blocks import ABSENT
+from hardlite.sources.fitting import fit_as_they_are
 from hardlite.sources.values import MisfitError, parser_for, to_text, to_untyped, type_name
 
 __all__ = ["ColumnConverter", "Misfit"]
@@ -43,6 +44,7 @@ class ColumnConverter:
         # A text column that takes no NULL can still hold the empty text.
         self._nulls = nulls - {""} if is_text and not optional else nulls
         self._as_it_is = is_text and text_only
+        self._text_only = text_only
         self._optional = optional
         self._required = required
         self._one: Callable[[object], object] = self._convert
@@ -57,10 +59,17 @@ class ColumnConverter:
                 return values, {}
             if self._optional:
                 return [None if value in self._nulls else value for value in values], {}
+        elif not self._text_only and self._fits(values):
+            return values, {}
         try:
             return list(map(self._one, values)), {}
         except ValueError:
             return self._apart(values)
+
+    def _fits(self, values: Sequence[object]) -> bool:
+        if self._optional and None in values:
+            values = [value for value in values if value is not None]
+        return fit_as_they_are(self._parse, values) and self._nulls.isdisjoint(values)
 
     def _apart(self, values: Sequence[object]) -> tuple[Sequence[object], dict[int, Misfit]]:
         converted: list[object] = []

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator
 from typing import Final
 
-from hardlite.sources.blocks import Block, UnfitRow
-from hardlite.sources.faults import SourceError
+from hardlite.sources.blocks import Block, UnfitRow, Unit
+from hardlite.sources.faults import SourceError, require_names
 from hardlite.sources.text import TextLines, undecodable
 
 __all__ = ["DelimitedReader"]
@@ -31,6 +31,8 @@ class DelimitedReader:
     """
 
     text_only = True
+    unit: Unit = "line"
+    types = None
 
     def __init__(self, lines: TextLines, *, delimiter: str | None) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
@@ -55,18 +57,7 @@ class DelimitedReader:
                 "The first line must name the columns, and lines must end with a line feed.",
             ) from error
         names = tuple(name.strip() for name in row)
-        if not all(names):
-            raise SourceError(
-                f"Column {names.index('') + 1} of {self._title} has no name",
-                "Name every column in the first line.",
-            )
-        folded = [name.casefold() for name in names]
-        twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
-        if twice:
-            raise SourceError(
-                f"The header of {self._title} names a column twice: {', '.join(twice)}",
-                "Rename or drop one of them. SQLite does not tell upper case from lower case.",
-            )
+        require_names(self._title, names)
         return names
 
     def _block(self, rows: int) -> Block | None:

@@ -3,13 +3,13 @@
 import gzip
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 from hardlite.errors import HardliteError
 
-__all__ = ["SourceError", "UnfitRowError", "explained"]
+__all__ = ["SourceError", "UnfitRowError", "explained", "require_names"]
 
 
 class SourceError(HardliteError):
@@ -23,6 +23,27 @@ class UnfitRowError(ValueError):
 
     It becomes the reason of a rejection, so nobody has to catch it.
     """
+
+
+def require_names(title: str, names: Sequence[str]) -> None:
+    """Refuse columns that cannot be told apart in a table.
+
+    Raises:
+        SourceError: there is none, one has no name, or two have one name.
+    """
+    if not names:
+        raise SourceError(f"{title} has no columns", "There is nothing to import.")
+    if not all(names):
+        raise SourceError(
+            f"Column {names.index('') + 1} of {title} has no name", "Name every column."
+        )
+    folded = [name.casefold() for name in names]
+    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    if twice:
+        raise SourceError(
+            f"{title} names a column twice: {', '.join(twice)}",
+            "Rename or drop one of them. SQLite does not tell upper case from lower case.",
+        )
 
 
 @contextmanager

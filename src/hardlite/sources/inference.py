@@ -15,13 +15,18 @@ SAMPLE_ROWS: Final = 5000
 
 
 def declare_table(name: str, source: Source, nulls: frozenset[str]) -> Table:
-    """Return a table for ``source``, not yet created: INTEGER, REAL and TEXT columns.
+    """Return a table for ``source``, not yet created.
+
+    Its columns are what the source says of them, else INTEGER, REAL and TEXT.
 
     Args:
         name: what to call it.
         source: its columns, and some of its rows, which stay to be read.
         nulls: further texts, besides the empty one, that stand for no value.
     """
+    if source.types is not None:
+        declared = [Column(spelled, kind) for spelled, kind in source.types.items()]
+        return Table(name, MetaData(), *declared)
     blocks = source.sample(SAMPLE_ROWS)
     if source.text_only:
         nulls = nulls | {""}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from hardlite.sources.blocks import ABSENT, Block, UnfitRow
+from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
 from hardlite.sources.faults import SourceError
 from hardlite.sources.json_text import decode_json
 from hardlite.sources.text import TextLines, undecodable
@@ -38,6 +38,8 @@ class JsonLinesReader:
     """
 
     text_only = False
+    unit: Unit = "line"
+    types = None
 
     def __init__(self, lines: TextLines) -> None:
         if lines.first.lstrip().startswith("["):

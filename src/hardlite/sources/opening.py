@@ -36,6 +36,7 @@ class ByteSource:
         stream: the bytes, already unpacked.
         size: bytes on the disk, packed as they are there; ``None`` where nobody knows.
         position: returns how many of ``size`` bytes have been read.
+        direct: the stream is that of the file itself, which can be read in any order.
     """
 
     title: str
@@ -43,6 +44,7 @@ class ByteSource:
     stream: io.BufferedReader
     size: int | None
     position: Callable[[], int]
+    direct: bool = False
 
 
 def title_of(source: str) -> str:
@@ -89,6 +91,7 @@ def _packed(source: str, closing: ExitStack) -> ByteSource:
         stream=closing.enter_context(_buffered(raw)),
         size=status.st_size if regular else None,
         position=raw.tell if regular else _unknown,
+        direct=regular,
     )
 
 
@@ -115,7 +118,7 @@ def _unpacked(packed: ByteSource, closing: ExitStack) -> ByteSource:
     # One more buffer: both hand out lines only through slow Python code.
     stream = closing.enter_context(_buffered(cast("io.RawIOBase", unpacked)))
     stream.peek(1)
-    return dataclasses.replace(packed, stream=stream, file_name=file_name)
+    return dataclasses.replace(packed, stream=stream, file_name=file_name, direct=False)
 
 
 def _only_member(packed: ByteSource, closing: ExitStack) -> tuple[io.BufferedIOBase, str]:

@@ -1,12 +1,15 @@
 """A source as a whole: opened, its format known, ready to hand out blocks."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
-from hardlite.sources.blocks import Block, Reader
+from sqlalchemy.types import TypeEngine
+
+from hardlite.sources.arrow_files import arrow_format, open_arrow
+from hardlite.sources.blocks import Block, Reader, Unit
 from hardlite.sources.delimited import DelimitedReader
 from hardlite.sources.faults import explained
 from hardlite.sources.json_lines import JsonLinesReader
@@ -26,13 +29,21 @@ class Source:
         title: what messages call it: the path, or ``standard input``.
         name: the last part of the path, where there is little room.
         size: bytes on the disk; ``None`` where nobody knows.
+        position: returns how many of ``size`` bytes have been read, or their share of the rows.
     """
 
-    def __init__(self, opened: ByteSource, reader: Reader, *, block_rows: int) -> None:
+    def __init__(
+        self,
+        opened: ByteSource,
+        reader: Reader,
+        *,
+        block_rows: int,
+        position: Callable[[], int],
+    ) -> None:
         self.title = opened.title
         self.name = PurePath(opened.title).name
         self.size = opened.size
-        self._opened = opened
+        self.position = position
         self._reader = reader
         self._blocks: Iterator[Block] = self._explained(reader.blocks(block_rows))
 
@@ -46,9 +57,15 @@ class Source:
         """Whether every value is text, as the format knows no types."""
         return self._reader.text_only
 
-    def position(self) -> int:
-        """Return how many of ``size`` bytes have been read."""
-        return self._opened.position()
+    @property
+    def unit(self) -> Unit:
+        """What the places of its rows are counted in."""
+        return self._reader.unit
+
+    @property
+    def types(self) -> Mapping[str, TypeEngine[Any]] | None:
+        """The type that each column needs, where the format says it."""
+        return self._reader.types
 
     def blocks(self) -> Iterator[Block]:
         """Return the rows.
@@ -82,8 +99,9 @@ class Source:
 def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
     """Open ``source``, a path or ``-`` for standard input, and read as far as its columns.
 
-    The suffix tells the format: ``.csv``, ``.tsv``, ``.jsonl``, before ``.gz`` or ``.zip``.
-    Without one that is known, the first line does.
+    Parquet and Arrow files are known by their first bytes. Of texts, the suffix tells the format:
+    ``.csv``, ``.tsv``, ``.jsonl``, before ``.gz`` or ``.zip``. Without one that is known, the first
+    line does.
 
     Args:
         source: what to open.
@@ -91,14 +109,21 @@ def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
 
     Raises:
         SourceError: it is missing, empty, a directory, damaged, not UTF-8, or has no columns.
+        MissingExtraError: it is a Parquet or Arrow file, and pyarrow is not installed.
     """
     with open_bytes(source) as opened:
         with explained(opened.title):
-            reader = _reader_for(opened)
-        yield Source(opened, reader, block_rows=block_rows)
+            reader, position = _reader_for(opened)
+        yield Source(opened, reader, block_rows=block_rows, position=position)
 
 
-def _reader_for(opened: ByteSource) -> Reader:
+def _reader_for(opened: ByteSource) -> tuple[Reader, Callable[[], int]]:
+    """Return what reads the source, and what tells how far it has read."""
+    kind = arrow_format(opened)
+    return open_arrow(opened, kind) if kind else (_text_reader_for(opened), opened.position)
+
+
+def _text_reader_for(opened: ByteSource) -> Reader:
     lines = text_lines(opened)
     suffix = PurePath(opened.file_name).suffix.lower()
     if suffix in _JSON_SUFFIXES or (suffix not in _TAB_SUFFIXES | {".csv"} and _is_json(lines)):

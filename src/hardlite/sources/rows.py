@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
-from hardlite.sources.blocks import ABSENT, Block, UnfitRow
+from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
 from hardlite.sources.conversion import ColumnConverter, Misfit
 from hardlite.sources.faults import UnfitRowError
 from hardlite.sources.reading import Source
@@ -16,7 +16,7 @@ class Row(dict[str, object]):
     """A row for a table, column names to values.
 
     Attributes:
-        line: the line of the source on which it starts, counted from 1.
+        line: the line of the source on which it starts, or the number of the row, counted from 1.
     """
 
     __slots__ = ("line",)
@@ -56,6 +56,7 @@ class _Conversion:
 
     def __init__(self, target: Target, source: Source, nulls: frozenset[str]) -> None:
         self._target = target
+        self._unit: Unit = source.unit
         self._required = [column.key for column in target.table.columns if is_required(column)]
         self._converters = {
             column.key: ColumnConverter(
@@ -83,7 +84,8 @@ class _Conversion:
             row.line = line
         items: list[Row | UnfitRow] = list(map(_dense, rows) if block.sparse else rows)
         for index, (reason, detail) in misfits.items():
-            items[index] = UnfitRow(line=block.lines[index], reason=reason, detail=detail)
+            line = block.lines[index]
+            items[index] = UnfitRow(line=line, reason=reason, detail=detail, unit=self._unit)
         items += block.unfit
         return items
 

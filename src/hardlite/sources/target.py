@@ -5,9 +5,10 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, inspect, types
+from sqlalchemy import Column, MetaData, Table, inspect
 from sqlalchemy.engine import Engine
 
+from hardlite.sources.column_types import keeping_all
 from hardlite.sources.faults import SourceError
 from hardlite.sources.reading import Source
 
@@ -45,9 +46,7 @@ def find_table(engine: Engine, name: str) -> Table | None:
         if found.casefold() == folded:
             table = Table(found, MetaData(), autoload_with=engine, resolve_fks=False)
             for column in table.columns:
-                if isinstance(column.type, types.JSON):
-                    # No value is NULL in the database, not the JSON text "null".
-                    column.type = types.JSON(none_as_null=True)
+                column.type = keeping_all(column.type)
             return table
     return None
 

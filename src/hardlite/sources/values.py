@@ -4,30 +4,46 @@ A value fits only if nothing of it is lost; `ValueError` says that it does not.
 """
 
 import datetime as dt
+import decimal
 import json
 import math
+import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import types
 
 from hardlite.sources.json_text import decode_json
 
 __all__ = [
+    "BIGGEST",
+    "SMALLEST",
     "MisfitError",
     "Parser",
     "parser_for",
+    "to_boolean",
+    "to_bytes",
+    "to_date",
+    "to_datetime",
     "to_integer",
+    "to_numeric",
     "to_real",
     "to_text",
+    "to_time",
     "to_untyped",
     "type_name",
 ]
 
 Parser = Callable[[Any], object]
 
-_SMALLEST: Final = -(2**63)
-_BIGGEST: Final = 2**63 - 1
+SMALLEST: Final = -(2**63)
+BIGGEST: Final = 2**63 - 1
+_DIGITS: Final = len(str(BIGGEST))
+_FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
+_HEXADECIMAL: Final = re.compile(
+    r"(?:0x|\\x)?(?P<plain>(?:[0-9a-f]{2})*)|x'(?P<quoted>(?:[0-9a-f]{2})*)'", re.IGNORECASE
+)
+_JSON: Final = (str, int, float, list, dict)
 _TRUE: Final = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE: Final = frozenset({"0", "f", "false", "n", "no", "off"})
 
@@ -44,7 +60,7 @@ def parser_for(kind: types.TypeEngine[Any], *, text_only: bool) -> Parser:
         text_only: whether every value is text, so that JSON is still to be decoded.
     """
     if isinstance(kind, types.JSON):
-        return decode_json if text_only else _as_it_is
+        return decode_json if text_only else to_json
     return next((parse for known, parse in _PARSERS if isinstance(kind, known)), to_untyped)
 
 
@@ -63,14 +79,14 @@ def to_integer(value: object) -> int:
         try:
             number = int(_plain(value))
         except ValueError:
-            number = _whole(float(_plain(value)))
-    elif isinstance(value, float):
-        number = _whole(value)
+            number = _whole(_decimal(value))
+    elif isinstance(value, float | decimal.Decimal):
+        number = _whole(_decimal(value))
     elif isinstance(value, int):
         number = int(value)
     else:
         raise MisfitError(value)
-    if not _SMALLEST <= number <= _BIGGEST:
+    if not SMALLEST <= number <= BIGGEST:
         raise MisfitError(value)
     return number
 
@@ -83,7 +99,7 @@ def to_real(value: object) -> float:
     """
     if isinstance(value, str):
         value = _plain(value)
-    elif not isinstance(value, int | float):
+    elif not isinstance(value, int | float | decimal.Decimal):
         raise MisfitError(value)
     try:
         number = float(value)
@@ -95,11 +111,22 @@ def to_real(value: object) -> float:
 
 
 def to_numeric(value: object) -> int | float:
-    """Return a whole number where it is one, else a finite number: NUMERIC affinity."""
+    """Return a number with all its digits: a whole one of 64 bits, or a floating point number.
+
+    >>> to_numeric("1.50"), to_numeric("3")
+    (1.5, 3)
+    """
     try:
         return to_integer(value)
     except ValueError:
-        return to_real(value)
+        real = to_real(value)
+    # That of its digits to which it is always told, or that which it is exactly.
+    if not isinstance(value, float) and _decimal(value) not in {
+        _decimal(repr(real)),
+        _decimal(real),
+    }:
+        raise MisfitError(value)
+    return real
 
 
 def to_boolean(value: object) -> bool:
@@ -115,7 +142,11 @@ def to_datetime(value: object) -> dt.datetime:
 
     SQLite's own functions do the same (sqlite.org, "Date And Time Functions").
     """
-    moment = dt.datetime.fromisoformat(_text(value))
+    if isinstance(value, dt.date):
+        at_midnight = dt.datetime.combine(value, dt.time())
+        moment = value if isinstance(value, dt.datetime) else at_midnight
+    else:
+        moment = dt.datetime.fromisoformat(_exact_time(value))
     if moment.tzinfo is None:
         return moment
     try:
@@ -125,21 +156,33 @@ def to_datetime(value: object) -> dt.datetime:
 
 
 def to_date(value: object) -> dt.date:
-    """Return the date of an ISO 8601 text."""
+    """Return the date of an ISO 8601 text, or of a moment that is midnight without a zone."""
+    if isinstance(value, dt.datetime):
+        if value.timetz() != dt.time():
+            raise MisfitError(value)
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
     return dt.date.fromisoformat(_text(value))
 
 
 def to_time(value: object) -> dt.time:
     """Return the time of an ISO 8601 text without an offset."""
-    time = dt.time.fromisoformat(_text(value))
+    time = value if isinstance(value, dt.time) else dt.time.fromisoformat(_exact_time(value))
     if time.tzinfo is not None:
         raise MisfitError(value)
     return time
 
 
 def to_text(value: object) -> str:
-    """Return text as it is, and anything else as JSON text."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return text as it is, dates and times as ISO 8601, and anything else as JSON text."""
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ")
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return format(value, "f")
+    text = value if isinstance(value, str) else _json_text(value)
     if not text.isascii():
         # Half of a surrogate pair, which JSON can spell, is no text for SQLite.
         text.encode()
@@ -147,18 +190,38 @@ def to_text(value: object) -> str:
 
 
 def to_untyped(value: object) -> object:
-    """Return a number or text as it is, and anything else as JSON text."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Return a number, text or bytes as they are, and anything else as `to_text` does."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | decimal.Decimal):
         return to_text(value)
     return to_numeric(value)
 
 
-def _refuse(value: object) -> object:
-    raise MisfitError(value)
+def to_bytes(value: object) -> bytes:
+    """Return bytes as they are, and those of hexadecimal text, as SQLite's hex() writes it.
+
+    >>> to_bytes("616263"), to_bytes("0x616263"), to_bytes("X'616263'")
+    (b'abc', b'abc', b'abc')
+    """
+    if isinstance(value, bytes):
+        return value
+    found = _HEXADECIMAL.fullmatch(_text(value))
+    if found is None:
+        raise MisfitError(value)
+    return bytes.fromhex(found["quoted"] or found["plain"] or "")
 
 
-def _as_it_is(value: object) -> object:
-    return value
+def to_json(value: object) -> object:
+    """Return what JSON can tell as it is, and dates and the like as `to_text` does."""
+    return value if isinstance(value, _JSON) or value is None else to_text(value)
+
+
+def _json_text(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        raise MisfitError(value) from None
 
 
 def _text(value: object) -> str:
@@ -174,8 +237,27 @@ def _plain(text: str) -> str:
     return text
 
 
-def _whole(number: float) -> int:
-    if not number.is_integer():
+def _exact_time(value: object) -> str:
+    """Return a text unless it is finer than a microsecond: Python would cut it off."""
+    text = _text(value)
+    if _FINER.search(text):
+        raise MisfitError(value)
+    return text
+
+
+def _decimal(value: object) -> decimal.Decimal:
+    try:
+        number = decimal.Decimal(_plain(value) if isinstance(value, str) else cast("float", value))
+    except decimal.InvalidOperation:
+        raise MisfitError(value) from None
+    if not number.is_finite():
+        raise MisfitError(value)
+    return number
+
+
+def _whole(number: decimal.Decimal) -> int:
+    # Longer ones are not even made: a few characters can stand for billions of digits.
+    if number.adjusted() > _DIGITS or number != number.to_integral_value():
         raise MisfitError(number)
     return int(number)
 
@@ -189,5 +271,5 @@ _PARSERS: Final[tuple[tuple[type[Any], Parser], ...]] = (
     (types.Date, to_date),
     (types.Time, to_time),
     (types.String, to_text),
-    (types.LargeBinary, _refuse),
+    (types.LargeBinary, to_bytes),
 )
