@@ -146,3 +146,40 @@ def test_what_is_checked_is_a_row_or_an_error() -> None:
     assert checked(row) is row
     with pytest.raises(UnfitRowError, match="line 3: too short"):
         checked(UnfitRow(line=3, reason="too short"))
+
+
+@pytest.mark.parametrize("kind", ["NUMERIC", "DECIMAL(20, 2)"])
+def test_a_number_of_many_digits_is_stored_with_all_of_them(
+    write: Write, make_table: MakeTable, engine: Engine, kind: str
+) -> None:
+    """SQLAlchemy makes a float of each number of such a column."""
+    table = make_table(f"n {kind}")
+
+    with open_source(write("t.csv", "n\n9007199254740993\n0.1\n")) as source:
+        rows = rows_for(match(source, table), source, frozenset())
+        assert batched_unit_of_work(engine, rows, table, prepare=checked).ok
+
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT n FROM t").scalars().all() == [2**53 + 1, 0.1]
+
+
+def test_values_that_fit_as_they_are_and_others_meet_in_a_column(
+    write: Write, make_table: MakeTable, read: Read
+) -> None:
+    table = make_table("n INTEGER, r REAL, t TEXT, b BOOLEAN, need INTEGER NOT NULL")
+    path = write(
+        "t.jsonl",
+        '{"n": 1, "r": 0.5, "t": "x", "b": true, "need": 1}\n'
+        '{"n": null, "r": 1e999, "t": "NA", "b": null, "need": null}\n'
+        '{"n": "2", "r": 2, "t": "\\ud800", "b": "no", "need": 2}\n'
+        '{"n": 9223372036854775808, "r": null, "t": null, "b": 1, "need": 3}\n'
+        '{"n": 3, "r": null, "t": "NA", "b": 1, "need": 3}\n',
+    )
+
+    assert list(map(str, read(path, table, nulls=["NA"]))) == [
+        "{'n': 1, 'r': 0.5, 't': 'x', 'b': True, 'need': 1}",
+        "line 2: column r (REAL) cannot hold the value inf",
+        "line 3: column t (TEXT) cannot hold the value '\\ud800'",
+        "line 4: column n (INTEGER) cannot hold the value 9223372036854775808",
+        "{'n': 3, 'r': None, 't': None, 'b': True, 'need': 3}",
+    ]

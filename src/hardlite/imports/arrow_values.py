@@ -3,6 +3,7 @@
 pyarrow is never loaded here but by its name, so that hardlite needs it only where somebody has it.
 """
 
+import contextlib
 import datetime as dt
 import importlib
 from collections.abc import Callable, Iterator
@@ -94,7 +95,9 @@ def _written(array: Any) -> str:
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         return repr(array.cast(pa.large_binary())[0].as_py())
     if pa.types.is_nested(array.type):
-        return str(array).replace("\n", "")
+        with contextlib.suppress(ValueError, OverflowError):
+            return str(array.to_pylist()[0])
+        return f"a value of the type {array.type}"
     written = str(array.cast(pa.string())[0])
     return written.removeprefix("<value out of range: ").removesuffix(">")
 

@@ -135,7 +135,9 @@ def open_arrow(opened: ByteSource, kind: str) -> tuple[ArrowReader, Callable[[],
 
 def _open_parquet(opened: ByteSource) -> tuple[ArrowReader, Callable[[], int]]:
     file = arrow_module("parquet").ParquetFile(opened.stream, buffer_size=_READ_BYTES)
-    reader = ArrowReader(opened.title, file.schema_arrow, file.iter_batches(batch_size=_READ_ROWS))
+    reader = ArrowReader(
+        opened.title, file.schema_arrow, file.iter_batches(batch_size=_READ_ROWS, use_threads=False)
+    )
     rows, size = max(file.metadata.num_rows, 1), opened.size or 0
     return reader, lambda: size * reader.read // rows
 
@@ -171,5 +173,6 @@ def _readable(title: str) -> Iterator[None]:
         yield
     except (arrow_module().ArrowException, OSError) as error:
         raise SourceError(
-            f"{title} is damaged or cut off: {error}", "Write or fetch the file again."
+            f"{title} is damaged or cut off: {str(error).rstrip('.')}",
+            "Write or fetch the file again.",
         ) from error

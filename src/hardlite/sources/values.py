@@ -231,8 +231,8 @@ def _text(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return ``text`` unless Python alone takes it for a number: ``1_000``, other scripts' digits."""
-    if "_" in text or not text.isascii():
+    """Return ``text`` unless Python alone takes it for a number: ``1_000``, other scripts' digits, control characters."""
+    if "_" in text or not text.isascii() or not text.strip(" \t\n\r\v\f").isprintable():
         raise MisfitError(text)
     return text
 
