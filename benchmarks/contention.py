@@ -27,9 +27,9 @@ from contention_tables import heading, lines_of, ratios
 from contention_workers import play
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Play and print; 1 where a database does not hold what was reported."""
-    options = _options()
+    options = _options(arguments)
     missing = [name for name in options.systems if SYSTEMS[name].version is None]
     names = [name for name in options.systems if name not in missing]
     scenes = {name: SCENES[name].at_most(options.at_most) for name in options.scene}
@@ -54,7 +54,7 @@ def main() -> int:
     return _closing(wrong)
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--scene", nargs="+", choices=SCENES, default=list(SCENES), metavar="NAME",
@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--directory", type=Path, help="where the files go; the system's temporary one"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.plot is not None and options.plot.suffix not in {".html", ".png"}:
         parser.error("--plot takes a name that ends in .html or .png")
     if options.plot is not None and options.plot.suffix == ".png" and browser() is None:

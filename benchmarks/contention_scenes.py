@@ -132,11 +132,16 @@ SCENES: Mapping[str, Scene] = {
     "foreign-1ms": _beside_a_stranger(0.001),
     "foreign-5ms": _beside_a_stranger(0.005),
     "imports": Scene(
-        title=f"8 interactive writers, 50 ms pause, beside 5 imports: {PREPARATION * 1000:g} ms "
-        "to prepare an item",
-        groups=[_INTERACTIVE, Group(name="imports", processes=5, does="load")],
+        title="8 interactive writers, 50 ms pause, and 2 updates of a catalog, 5 ms, 200 ms pause,\n"
+        f"beside 5 imports: {PREPARATION * 1000:g} ms to prepare an item",
+        groups=[
+            _INTERACTIVE,
+            Group(name="catalog", processes=2, hold=0.005, pause=0.2),
+            Group(name="imports", processes=5, does="load"),
+        ],
         goals=[
             Goal(group="interactive", measure="errors", bound=0),
+            Goal(group="catalog", measure="errors", bound=0),
             Goal(group="imports", measure="errors", bound=0),
             Goal(group="interactive", measure="p99", bound=0.1),
             Goal(group="imports", measure="longest hold", bound=0.5),

@@ -38,7 +38,9 @@ from sqlalchemy.orm import (
 
 __all__ = ["hardened", "plain", "recipe"]
 
-_BATCH = 25
+_BATCH = 10
+_WORKERS = 4
+"""Threads that prepare the items of an import; one transaction has nothing to do beside it."""
 
 
 class Model(DeclarativeBase):
@@ -146,8 +148,8 @@ class Hardened(Plain):
 
         while items:
             report = batched_unit_of_work(
-                self._session, items, work, prepare=prepare, batch_size=_BATCH, timeout=TIMEOUT,
-                progress=progress,
+                self._session, items, work, prepare=prepare, prepare_workers=_WORKERS,
+                batch_size=_BATCH, timeout=TIMEOUT, progress=progress,
             )  # fmt: skip
             if report.rejections:
                 report.raise_for_rejections()

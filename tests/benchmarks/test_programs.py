@@ -110,6 +110,16 @@ def test_contention_plays_each_scene(scene: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_marketplace_plays_the_scene_of_the_imports(tmp_path: Path) -> None:
+    told = printed_by(
+        "marketplace.py", "--systems", "recipe", "hardlite", "--items", "2", "--at-most", "2",
+        "--directory", str(tmp_path),
+    )  # fmt: skip
+
+    assert "updates of a catalog" in told
+    assert "goal: catalog errors at most 0: 0, reached" in told
+
+
 @pytest.mark.parametrize("scene", ["processes-2", "imports"])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_contention_lets_each_system_write_and_import(

@@ -143,7 +143,12 @@ def batched_unit_of_work(
     settings = told_settings(work, on_error=on_error, conflict=conflict, prepare=prepare)
     with (
         resumed(
-            maker, iter(source.items), resume_key, settings=settings, timeout=timeout, clock=system_clock
+            maker,
+            iter(source.items),
+            resume_key,
+            settings=settings,
+            timeout=timeout,
+            clock=system_clock,
         ) as left,
         _watching(progress=progress, total=total, done=left.first) as watch,
     ):
