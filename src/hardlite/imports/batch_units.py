@@ -54,7 +54,7 @@ class _Rows:
     def write_good(
         self, within: Within, items: Sequence[Any], /
     ) -> list[tuple[int, Exception]] | None:
-        return self._inserter.insert_good(within, items, is_at_fault)
+        return self._inserter.insert_good(within, items)
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
         middle = len(items) // 2
@@ -108,7 +108,8 @@ def unit_for(
         ConfigurationError: it is none of the kinds that are known, or takes no ``conflict``.
     """
     if isinstance(work, Table | Insert | type):
-        return _Rows(RowInserter(work, conflict, maker.engine.dialect), in_session=in_session)
+        inserter = RowInserter(work, conflict, maker.engine.dialect, is_at_fault)
+        return _Rows(inserter, in_session=in_session)
     if not callable(work):
         raise ConfigurationError(
             f"work= cannot be {work!r}",

@@ -7,23 +7,22 @@ inserted one by one.
 """
 
 import dataclasses
-import itertools
 import operator
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from sqlalchemy import Table
-from sqlalchemy.engine import Connection, CursorResult, Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-__all__ = ["DriverInsert", "Reach", "reach_of"]
+from hardlite.imports.column_processors import ColumnProcessor, column_processor
+
+__all__ = ["Call", "DriverInsert", "Reach", "driver_of", "reach_of"]
 
 Row = Mapping[str, object]
 Values = tuple[object, ...]
-_Processor = Callable[[Any], Any]
-_AtFault = Callable[[Exception], bool]
 
 _MOST_PARAMETERS = 950
 """In a statement; below the limit of every SQLite (sqlite.org, "Implementation Limits")."""
@@ -69,13 +68,53 @@ class _Taken(list[Values]):
         return len(self) - operator.length_hint(self._iterator)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What the driver's executemany is given once.
+
+    Attributes:
+        sql: the statement.
+        alone: the statement for one row.
+        parameters: for each time that it runs.
+        rows: how many rows it inserts each time.
+        first: the first of them all, counted from 0.
+    """
+
+    sql: str
+    alone: str
+    parameters: _Taken
+    rows: int
+    first: int
+
+    @property
+    def failed_at(self) -> int:
+        """The first row of the statement that the driver took last."""
+        return self.first + (self.parameters.taken - 1) * self.rows
+
+    def run(self, connection: Connection) -> int:
+        """Run it through SQLAlchemy; return how many rows went in."""
+        try:
+            return connection.exec_driver_sql(self.sql, self.parameters).rowcount
+        except StatementError as error:
+            if self.rows > 1:
+                # A hundred lines of question marks would hide what happened.
+                error.statement, error.params, error.ismulti = self.alone, self.failed(), True
+            raise
+
+    def failed(self) -> list[Values]:
+        """Return the rows of the statement that the driver took last."""
+        last = self.parameters[self.parameters.taken - 1]
+        return list(zip(*[iter(last)] * (len(last) // self.rows), strict=True))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DriverInsert:
     """An INSERT for rows with one set of keys, ready for the driver.
 
     Attributes:
         sql: the statement for one row.
         take: takes a row's values in the order of the parameters.
+        width: how many those are.
         processors: what SQLAlchemy does to the values of a column before they are bound.
         group: the statement for several rows; empty if each must have its own.
         rows: how many those are.
@@ -83,7 +122,8 @@ class DriverInsert:
 
     sql: str
     take: Callable[[Row], Values]
-    processors: tuple[tuple[int, _Processor], ...]
+    width: int
+    processors: tuple[tuple[int, ColumnProcessor], ...]
     group: str
     rows: int
 
@@ -103,124 +143,69 @@ class DriverInsert:
         if not order or compiled.effective_returning or sorted(order) != sorted(key_of):
             return None
         processors = tuple(
-            (index, process)
+            (index, processor)
             for index, name in enumerate(order)
-            if (process := _bind_processor(compiled, name, dialect)) is not None
+            if (processor := column_processor(compiled.binds[name].type, dialect)) is not None
         )
-        take = _taker([key_of[name] for name in order])
         rows = min(_MOST_ROWS, _MOST_PARAMETERS // len(order))
-        group = _for_several(compiled.string, len(order), rows)
-        return cls(compiled.string, take, processors, group, rows)
+        return cls(
+            sql=compiled.string,
+            take=_taker([key_of[name] for name in order]),
+            width=len(order),
+            processors=processors,
+            group=_for_several(compiled.string, len(order), rows),
+            rows=rows,
+        )
 
     def alone(self) -> "DriverInsert":
         """Return the same with a statement for each row."""
         return dataclasses.replace(self, group="")
 
-    def values(self, rows: Sequence[Row]) -> list[Values] | None:
-        """Return what to bind, or None if a row lacks a key or a processor refuses a value."""
+    def values(self, rows: Sequence[Row]) -> list[object] | None:
+        """Return what to bind, row behind row; None if a key is missing or a value is refused."""
+        values: list[object] = []
         try:
-            taken = list(map(self.take, rows))
-            if not self.processors:
-                return taken
-            columns: list[Iterable[object]] = list(zip(*taken, strict=True))
-            for index, process in self.processors:
-                columns[index] = list(map(process, columns[index]))
-            return list(zip(*columns, strict=True))
+            # No row's tuple outlives its turn: to make and keep them all takes twice as long.
+            for taken in map(self.take, rows):
+                values += taken
+            for index, processed in self.processors:
+                values[index :: self.width] = processed(values[index :: self.width])
         except Exception:  # noqa: BLE001 - a processor may raise anything; SQLAlchemy tells it
             return None
+        return values
 
-    def insert(self, connection: Connection, values: list[Values]) -> int:
+    def insert(self, connection: Connection, values: list[object]) -> int:
         """Insert all rows or raise what the first bad one gives; count the rows that went in."""
         inserted = 0
-        grouped = self._how_many_grouped(len(values))
-        if grouped:
-            groups = self._groups(values[:grouped])
+        for call in self.calls(values):
             try:
-                inserted = self._run_groups(connection, groups)
+                inserted += call.run(connection)
             except Exception:
-                if _driver(connection).in_transaction:
-                    first = (groups.taken - 1) * self.rows
+                if call.rows > 1 and driver_of(connection).in_transaction:
                     # Raises the same again, with one row and its statement to show.
-                    _run(connection, self.sql, values[first : first + self.rows])
+                    connection.exec_driver_sql(self.sql, call.failed())
                 raise
-        if grouped < len(values):
-            inserted += _run(connection, self.sql, values[grouped:]).rowcount
         return inserted
 
-    def insert_good(
-        self, connection: Connection, values: list[Values], at_fault: _AtFault
-    ) -> list[tuple[int, Exception]]:
-        """Insert the good rows; return the others by their offset, each with why.
+    def calls(self, values: list[object], first: int = 0) -> Iterator[Call]:
+        """Yield what inserts the rows from ``first`` on: many to a statement, then the rest."""
+        end = len(values) // self.width
+        if self.group and end - first >= self.rows:
+            middle = end - (end - first) % self.rows
+            yield self._call(self.group, values, first, middle, self.rows)
+            first = middle
+        if first < end:
+            yield self.alone_call(values, first, end)
 
-        Args:
-            connection: has the transaction.
-            values: of the rows.
-            at_fault: says whether an error is the row's own; any other one is raised.
-        """
-        faults: list[tuple[int, Exception]] = []
-        start, apart = 0, self.rows
-        while start < len(values):
-            grouped = self._how_many_grouped(len(values) - start)
-            if grouped == 0:
-                return faults + self._good_alone(connection, values, start, len(values), at_fault)
-            groups = self._groups(values[start : start + grouped])
-            try:
-                self._run_groups(connection, groups)
-                start += grouped
-            except Exception:
-                if not _driver(connection).in_transaction:
-                    raise
-                kept = groups.taken - 1
-                start += kept * self.rows
-                # Among many bad rows most groups fail, and each of those costs its good rows twice.
-                apart = self.rows if kept > 1 else 2 * apart
-                end = min(start + apart, len(values))
-                faults += self._good_alone(connection, values, start, end, at_fault)
-                start = end
-        return faults
+    def alone_call(self, values: list[object], first: int, end: int) -> Call:
+        """Return what inserts the rows from ``first`` to ``end``, each by itself."""
+        return self._call(self.sql, values, first, end, 1)
 
-    def _good_alone(
-        self,
-        connection: Connection,
-        values: list[Values],
-        start: int,
-        end: int,
-        at_fault: _AtFault,
-    ) -> list[tuple[int, Exception]]:
-        """Insert rows one by one; a bad one undoes its own INSERT, and the driver goes on."""
-        faults: list[tuple[int, Exception]] = []
-        while start < end:
-            part = _Taken(values[start:end])
-            try:
-                _run(connection, self.sql, part)
-                break
-            except Exception as error:
-                if not _goes_on(connection, error, at_fault):
-                    raise
-                start += part.taken
-                faults.append((start - 1, error))
-        return faults
-
-    def _how_many_grouped(self, rows: int) -> int:
-        return rows - rows % self.rows if self.group else 0
-
-    def _run_groups(self, connection: Connection, groups: _Taken) -> int:
-        try:
-            return _run(connection, self.group, groups).rowcount
-        except StatementError as error:
-            # A hundred lines of question marks would hide what happened.
-            error.statement, error.ismulti = self.sql, True
-            error.params = self._rows_of(groups[groups.taken - 1])
-            raise
-
-    def _rows_of(self, group: Values) -> list[Values]:
-        width = len(group) // self.rows
-        return [group[start : start + width] for start in range(0, len(group), width)]
-
-    def _groups(self, values: list[Values]) -> _Taken:
-        flat = itertools.chain.from_iterable
-        starts = range(0, len(values), self.rows)
-        return _Taken(tuple(flat(values[start : start + self.rows])) for start in starts)
+    def _call(self, sql: str, values: list[object], first: int, end: int, rows: int) -> Call:
+        wanted = iter(values[first * self.width : end * self.width])
+        # One iterator many times over gives a tuple of what comes next, and costs the least.
+        parameters = _Taken(zip(*[wanted] * (rows * self.width), strict=True))
+        return Call(sql=sql, alone=self.sql, parameters=parameters, rows=rows, first=first)
 
 
 def reach_of(connection: Connection, table: Table) -> Reach:
@@ -248,10 +233,6 @@ def _for_several(sql: str, parameters: int, rows: int) -> str:
     return sql.replace(f" VALUES {one}", f" VALUES {', '.join([one] * rows)}")
 
 
-def _bind_processor(compiled: SQLCompiler, name: str, dialect: Dialect) -> _Processor | None:
-    return compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-
-
 def _taker(keys: Sequence[str]) -> Callable[[Row], Values]:
     if len(keys) == 1:
         (key,) = keys
@@ -259,14 +240,6 @@ def _taker(keys: Sequence[str]) -> Callable[[Row], Values]:
     return operator.itemgetter(*keys)
 
 
-def _run(connection: Connection, sql: str, values: list[Values]) -> CursorResult[Any]:
-    return connection.exec_driver_sql(sql, values)
-
-
-def _goes_on(connection: Connection, error: Exception, at_fault: _AtFault) -> bool:
-    """Say whether ``error`` is the row's own, and the transaction is still there."""
-    return at_fault(error) and _driver(connection).in_transaction
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's connection, which knows whether a transaction is still open."""
     return cast("sqlite3.Connection", connection.connection.dbapi_connection)

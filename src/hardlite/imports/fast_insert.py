@@ -7,7 +7,7 @@ RETURNING, mapped classes with more to them than columns), the rows go through S
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from sqlalchemy import Insert, Table
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hardlite.imports.driver_insert import DriverInsert, Reach, reach_of
+from hardlite.imports.good_rows import Faults, GoodRows
 from hardlite.imports.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
@@ -53,18 +54,26 @@ class RowInserter:
         target: a table, a mapped class, or an INSERT statement.
         conflict: what to do with a row whose primary or unique key is there already.
         dialect: the engine's dialect.
+        at_fault: says whether an error is the row's own.
 
     Raises:
         ConfigurationError: the target cannot take rows, or not with this ``conflict``.
     """
 
-    def __init__(self, target: Table | type | Insert, conflict: Conflict, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        target: Table | type | Insert,
+        conflict: Conflict,
+        dialect: Dialect,
+        at_fault: Callable[[Exception], bool],
+    ) -> None:
         self._target = insert_target(target)
         self._names_are_checked = not isinstance(target, Insert)
         self._conflict: Conflict = conflict
         self._dialect = dialect
         self._prepared: dict[_Keys, _Prepared] = {}
         self._reach: Reach | None = None
+        self._good_rows = GoodRows(at_fault)
         if conflict != "error":
             self._target.require_one_table(f"conflict={conflict!r}")
 
@@ -79,34 +88,48 @@ class RowInserter:
         Rows with other keys than the ones before are inserted by a statement of their own, so a
         column that a row leaves out gets its default.
         """
-        are_dicts = _are_dicts(rows)
-        if self._target.unset_by_none:
-            rows = [_without_nones(row, self._target.unset_by_none) for row in rows]
-        if are_dicts and len(set(map(len, rows))) == 1:
-            # Equal lengths, and every key of the first row found in the others, is equal keys.
-            direct = self._prepare(within, tuple(rows[0])).direct
-            values = direct.values(rows) if direct else None
-            if direct and values is not None:
+        kinds = set(map(type, rows))
+        if not _are_mappings(kinds):
+            raise _no_mapping(rows)
+        rows = self._without_unset(rows)
+        if _may_be_alike(rows, kinds):
+            ready = self._ready(within, rows)
+            if ready is not None:
+                direct, values = ready
                 return self._skipped(rows, direct.insert(connection_of(within), values))
         return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
 
-    def insert_good(
-        self, within: Within, rows: Sequence[Row], at_fault: Callable[[Exception], bool]
-    ) -> list[tuple[int, Exception]] | None:
+    def insert_good(self, within: Within, rows: Sequence[Row]) -> Faults | None:
         """Insert the good ones among ``rows``; return the others by their offset, each with why.
 
         Returns:
             None, with nothing written, where that is not so easy: the rows differ in their keys,
             need SQLAlchemy for each row, may be skipped, or can undo more than themselves.
         """
-        alike = len(set(map(frozenset, rows))) == 1
-        if not alike or self._conflict == "ignore" or self._target.unset_by_none:
+        kinds = set(map(type, rows))
+        if self._conflict == "ignore" or not _are_mappings(kinds):
             return None
+        rows = self._without_unset(rows)
+        if not _may_be_alike(rows, kinds):
+            return None
+        ready = self._ready(within, rows)
+        if ready is None or not self._look(within).own:
+            return None
+        direct, values = ready
+        return self._good_rows.insert(connection_of(within), direct, values)
+
+    def _without_unset(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Leave out what is None and means unset."""
+        unset = self._target.unset_by_none
+        return [_without_nones(row, unset) for row in rows] if unset else rows
+
+    def _ready(
+        self, within: Within, rows: Sequence[Row]
+    ) -> tuple[DriverInsert, list[object]] | None:
+        """Return what inserts rows with the keys of the first one, if the driver can do it."""
         direct = self._prepare(within, tuple(rows[0])).direct
         values = direct.values(rows) if direct else None
-        if direct is None or values is None or not self._look(within).own:
-            return None
-        return direct.insert_good(connection_of(within), values, at_fault)
+        return None if direct is None or values is None else (direct, values)
 
     def _look(self, within: Within) -> Reach:
         if self._reach is None:
@@ -116,9 +139,9 @@ class RowInserter:
 
     def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
         prepared = self._prepare(within, keys)
-        direct = prepared.direct
-        values = direct.values(rows) if direct else None
-        if direct and values is not None:
+        ready = self._ready(within, rows)
+        if ready is not None:
+            direct, values = ready
             return self._skipped(rows, direct.insert(connection_of(within), values))
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
         renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
@@ -194,20 +217,28 @@ def _require_target(within: Within, sql: str, parameters: int) -> None:
         raise UnwritableTargetError(error) from error
 
 
-def _are_dicts(rows: Sequence[Row]) -> bool:
-    """Say whether all rows are plain dicts, which hide nothing behind a missing key.
+def _are_mappings(kinds: Iterable[type]) -> bool:
+    return all(issubclass(kind, Mapping) for kind in kinds)
 
-    Raises:
-        TypeError: a row is no mapping at all.
+
+def _no_mapping(rows: Sequence[Row]) -> TypeError:
+    found = next(row for row in rows if not issubclass(type(row), Mapping))
+    return TypeError(
+        f"an item for a table must be a mapping of column names to values, not {found!r}"
+    )
+
+
+def _may_be_alike(rows: Sequence[Row], kinds: Iterable[type]) -> bool:
+    """Say whether all rows have the same keys, if none of the first row's is missing elsewhere.
+
+    Args:
+        rows: mappings.
+        kinds: their types.
     """
-    if all(map(_hides_nothing, set(map(type, rows)))):
-        return True
-    for row in rows:
-        if not isinstance(row, Mapping):
-            raise TypeError(
-                f"an item for a table must be a mapping of column names to values, not {row!r}"
-            )
-    return False
+    # Of equal length, and with every key of the first one: these are equal keys. A mapping that
+    # makes values up has every key, so there the keys are compared.
+    told = map(len, rows) if all(map(_hides_nothing, kinds)) else map(frozenset, rows)
+    return len(set(told)) == 1
 
 
 def _hides_nothing(kind: type) -> bool:

@@ -1,0 +1,140 @@
+"""Insert the good rows of a batch and name the bad ones: the driver goes on behind each of them.
+
+What SQLAlchemy does for an error (a new call, a new context, looking for listeners) takes twenty
+times as long as what SQLite does to refuse a row. So from the first failure on, the rest of the
+batch goes to the driver's cursor, and only the errors are made to look as SQLAlchemy's do.
+"""
+
+import operator
+from collections.abc import Callable
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from hardlite.connections.translation import told
+from hardlite.imports.driver_insert import Call, DriverInsert, driver_of
+
+__all__ = ["Faults", "GoodRows"]
+
+Faults = list[tuple[int, Exception]]
+"""Bad rows by their offset in the batch, each with why."""
+_AtFault = Callable[[Exception], bool]
+
+_PAYING = 4
+"""Statements of many rows that must succeed to make up for one that fails."""
+
+
+class GoodRows:
+    """Inserts the good rows of one batch after the other, and learns how many bad ones there are.
+
+    Args:
+        at_fault: says whether an error is the row's own; any other one is raised.
+    """
+
+    def __init__(self, at_fault: _AtFault) -> None:
+        self._at_fault = at_fault
+        self._apart = 0
+        """How many rows went one by one before others were tried together, at last."""
+
+    def insert(self, connection: Connection, insert: DriverInsert, values: list[object]) -> Faults:
+        """Insert the good rows among those that ``values`` are for; return the others."""
+        for call in insert.calls(values):
+            try:
+                call.run(connection)
+            except Exception:
+                if not driver_of(connection).in_transaction:
+                    raise
+            else:
+                continue
+            # That error is no part of what comes now.
+            rest = _Rest(connection, insert, values, self._at_fault)
+            self._apart = rest.insert_from(call.failed_at, max(self._apart, insert.rows))
+            return rest.faults
+        self._apart = 0
+        return []
+
+
+class _Rest:
+    """The rows of a batch from the first failure on."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        insert: DriverInsert,
+        values: list[object],
+        at_fault: _AtFault,
+    ) -> None:
+        self._connection = connection
+        self._driver = driver_of(connection)
+        self._cursor = self._driver.cursor()
+        self._insert = insert
+        self._values = values
+        self._count = len(values) // insert.width
+        self._at_fault = at_fault
+        self.faults: Faults = []
+        self._told: dict[tuple[type, str], Exception] = {}
+
+    def insert_from(self, first: int, apart: int) -> int:
+        """Insert rows one by one, and together again where that is likely to succeed.
+
+        Args:
+            first: the first row that is not in yet, of a statement that failed.
+            apart: how many rows to insert one by one.
+
+        Returns:
+            How many it were at last.
+        """
+        while True:
+            end = min(first + apart, self._count) if self._insert.group else self._count
+            self._insert_alone(self._insert.alone_call(self._values, first, end))
+            if end == self._count:
+                return apart
+            first = self._insert_together(end)
+            # A statement that fails is work for nothing, and needs several others to pay for it.
+            paid = first - end >= _PAYING * self._insert.rows
+            apart = self._insert.rows if paid else 2 * apart
+
+    def _insert_together(self, first: int) -> int:
+        """Insert rows as long as no statement fails; return the first that is not in."""
+        for call in self._insert.calls(self._values, first):
+            try:
+                self._cursor.executemany(call.sql, call.parameters)
+            except Exception as error:
+                if not self._driver.in_transaction:
+                    raise self._in_full(error, call) from error
+                return call.failed_at
+        return self._count
+
+    def _insert_alone(self, call: Call) -> None:
+        """Insert rows one by one; a bad one undoes its own INSERT and nothing else."""
+        left = iter(call.parameters)
+        while operator.length_hint(left):
+            try:
+                self._cursor.executemany(call.sql, left)
+            except Exception as error:
+                if not self._driver.in_transaction:
+                    raise self._in_full(error, call) from error
+                fault = self._told_before(error) or self._first_of_its_kind(error, call)
+                self.faults.append((call.failed_at, fault))
+
+    def _told_before(self, error: Exception) -> Exception | None:
+        return self._told.get((type(error), str(error)))
+
+    def _first_of_its_kind(self, error: Exception, call: Call) -> Exception:
+        if not self._at_fault(error):
+            raise self._in_full(error, call) from error
+        # The frames behind it would keep the whole batch in memory.
+        fault = self._as_sqlalchemy_has_it(error.with_traceback(None), call)
+        self._told[type(error), str(error)] = fault
+        return fault
+
+    def _in_full(self, error: Exception, call: Call) -> Exception:
+        return told(error, statement=call.alone) or self._as_sqlalchemy_has_it(error, call)
+
+    def _as_sqlalchemy_has_it(self, error: Exception, call: Call) -> Exception:
+        """Return what SQLAlchemy would raise: it wraps the driver's errors and no others."""
+        base = self._connection.dialect.loaded_dbapi.Error
+        if not isinstance(error, base):
+            return error
+        # Without the parameters of a row, for other rows share it.
+        return DBAPIError.instance(call.alone, None, error, base)
