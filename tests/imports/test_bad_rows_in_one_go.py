@@ -1,7 +1,10 @@
 """Isolation of rows: the driver goes on behind a bad row, wherever that is safe."""
 
+import sqlite3
+
 import pytest
 from sqlalchemy import Engine, Integer, MetaData, String, Table, event, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import Column
 
 from hardlite import ImportReport, batched_unit_of_work
@@ -43,7 +46,8 @@ def assert_exactly_the_bad_are_missing(engine: Engine, report: ImportReport) -> 
     assert report.committed == ROWS - len(BAD)
 
 
-def test_a_bad_row_costs_one_more_call_of_the_driver(engine: Engine, stars: Table) -> None:
+def test_listeners_see_a_batch_until_its_first_bad_row(engine: Engine, stars: Table) -> None:
+    """What SQLAlchemy does for an error would take most of the time of an import with many."""
     inserts: list[int] = []
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -54,8 +58,66 @@ def test_a_bad_row_costs_one_more_call_of_the_driver(engine: Engine, stars: Tabl
     report = load(engine, stars)
 
     assert_exactly_the_bad_are_missing(engine, report)
-    # A row that is the last of its batch leaves nothing to go on with.
-    assert inserts == [25, 24, 17, 16, 25, 18, 10]
+    assert inserts == [25, 25, 10]
+
+
+def test_rows_of_the_same_error_share_it_without_their_values(engine: Engine, stars: Table) -> None:
+    errors: list[Exception | None] = []
+
+    report = load(engine, stars, progress=lambda batch: errors.append(batch.error))
+
+    assert {rejection.reason for rejection in report.rejections} == {
+        "IntegrityError: CHECK constraint failed: name <> ''"
+    }
+    first = errors[0]
+    assert isinstance(first, IntegrityError)
+    assert isinstance(first.orig, sqlite3.IntegrityError)
+    assert first.orig.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_CHECK
+    assert first.statement == "INSERT INTO stars (id, name) VALUES (?, ?)"
+    assert first.params is None
+
+
+def test_a_transaction_that_ends_behind_a_bad_row_is_told_as_sqlalchemy_tells_it(
+    engine: Engine,
+) -> None:
+    """A full disk, among rows that go one by one: SQLite rolls all of it back."""
+    table = Table("stars", MetaData(), Column("id", Integer), Column("name", String))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE stars (id INTEGER, name TEXT CHECK (name <> ''))"))
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA max_page_count = 40")
+
+    engine.dispose()
+    rows = [{"id": n, "name": "" if n == 100 else "x" * 1000} for n in range(200)]
+
+    report = batched_unit_of_work(engine, rows, table, batch_size=100, on_error="isolate")
+
+    assert isinstance(report.error, OperationalError)
+    assert "full" in str(report.error)
+    assert (report.committed, report.rejected) == (100, 0)
+    assert kept(engine) == list(range(100))
+
+
+@pytest.mark.parametrize("bad", [(0, 1), (0, 30)])
+def test_a_constraint_that_ends_the_transaction_may_meet_the_second_bad_row(
+    engine: Engine, bad: tuple[int, ...]
+) -> None:
+    """Alone, or in a statement of many rows."""
+    table = Table("stars", MetaData(), Column("id", Integer), Column("name", String))
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE stars (id INTEGER UNIQUE ON CONFLICT ROLLBACK, name CHECK (name))")
+        )
+        connection.execute(text("INSERT INTO stars VALUES (1000, 1)"))
+    first, second = bad
+    rows = [{"id": 1000 if n == second else n, "name": 0 if n == first else 1} for n in range(60)]
+
+    report = batched_unit_of_work(engine, rows, table, batch_size=60, on_error="isolate")
+
+    assert tuple(rejection.position for rejection in report.rejections) == bad
+    assert len(kept(engine)) == 59
 
 
 def test_a_trigger_that_keeps_half_a_row_does_not_spoil_the_account(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hardlite.errors import ConfigurationError, UsageError
 from hardlite.imports.fast_insert import Conflict, RowInserter, Within, connection_of
+from hardlite.imports.faults import Fault
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.sessions import HardenedSessionmaker
 
@@ -30,9 +31,7 @@ class Unit(Protocol):
         """Write all items or raise; return how many were skipped."""
         ...
 
-    def write_good(
-        self, within: Within, items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
+    def write_good(self, within: Within, items: Sequence[Any], /) -> list[Fault] | None:
         """Write the good items in one go and return the others; None if that cannot be done."""
         ...
 
@@ -51,9 +50,7 @@ class _Rows:
     def write(self, within: Within, items: Sequence[Any]) -> int:
         return self._inserter.insert(within, items)
 
-    def write_good(
-        self, within: Within, items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
+    def write_good(self, within: Within, items: Sequence[Any], /) -> list[Fault] | None:
         return self._inserter.insert_good(within, items)
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -85,9 +82,7 @@ class _Calls:
         session.flush()
         return 0
 
-    def write_good(
-        self, _within: Within, _items: Sequence[Any], /
-    ) -> list[tuple[int, Exception]] | None:
+    def write_good(self, _within: Within, _items: Sequence[Any], /) -> list[Fault] | None:
         return None
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:

@@ -10,28 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from hardlite.clock import Clock
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
-from hardlite.imports.constraints import Constraint
 from hardlite.imports.fast_insert import UnwritableTargetError, Within, connection_of
+from hardlite.imports.faults import Fault
 from hardlite.imports.progress import Progress
 from hardlite.imports.retry_policy import RetryPolicy, leaves_nothing, may_be_tried_again
 from hardlite.sessions import HardenedSessionmaker
 
-__all__ = ["BatchWriter", "Fault", "Written"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
-    """An item that could not be written, by its place in the batch.
-
-    Attributes:
-        offset: the item's place in the batch, counted from 0.
-        error: why.
-        constraint: the rule it breaks, where more is known than ``error`` says.
-    """
-
-    offset: int
-    error: Exception
-    constraint: Constraint | None = None
+__all__ = ["BatchWriter", "Written"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +174,7 @@ class BatchWriter:
         if self._isolate and len(items) > 1:
             found = self._unit.write_good(within, items)
             if found is not None:
-                return [Fault(offset, error) for offset, error in found], 0
+                return found, 0
             return self._write_good(within, items, 0)
         return [], self._unit.write(within, items)
 

@@ -115,6 +115,7 @@ class DriverInsert:
         sql: the statement for one row.
         take: takes a row's values in the order of the parameters.
         width: how many those are.
+        columns: what the database calls their columns; empty where they are not stored as bound.
         processors: what SQLAlchemy does to the values of a column before they are bound.
         group: the statement for several rows; empty if each must have its own.
         rows: how many those are.
@@ -123,19 +124,25 @@ class DriverInsert:
     sql: str
     take: Callable[[Row], Values]
     width: int
+    columns: tuple[str, ...]
     processors: tuple[tuple[int, ColumnProcessor], ...]
     group: str
     rows: int
 
     @classmethod
     def of(
-        cls, compiled: SQLCompiler, key_of: Mapping[str, str], dialect: Dialect
+        cls,
+        compiled: SQLCompiler,
+        key_of: Mapping[str, str],
+        stored_as: Mapping[str, str],
+        dialect: Dialect,
     ) -> "DriverInsert | None":
         """Make one of what SQLAlchemy compiled, or say None where it is needed for each row.
 
         Args:
             compiled: the INSERT for one row.
             key_of: the key of a row that holds the value of each column.
+            stored_as: what the database calls each column; empty if parameters are no columns.
             dialect: knows what to do to the values.
         """
         order = compiled.positiontup or []
@@ -148,12 +155,17 @@ class DriverInsert:
             if (processor := column_processor(compiled.binds[name].type, dialect)) is not None
         )
         rows = min(_MOST_ROWS, _MOST_PARAMETERS // len(order))
+        one = f"({', '.join('?' * len(order))})"
+        # A type or the statement may put more than a question mark there, and then it stays.
+        plain = compiled.string.count(f" VALUES {one}") == 1
+        several = compiled.string.replace(f" VALUES {one}", f" VALUES {', '.join([one] * rows)}")
         return cls(
             sql=compiled.string,
             take=_taker([key_of[name] for name in order]),
             width=len(order),
+            columns=tuple(stored_as[name] for name in order) if plain and stored_as else (),
             processors=processors,
-            group=_for_several(compiled.string, len(order), rows),
+            group=several if plain and rows > 1 else "",
             rows=rows,
         )
 
@@ -173,6 +185,10 @@ class DriverInsert:
         except Exception:  # noqa: BLE001 - a processor may raise anything; SQLAlchemy tells it
             return None
         return values
+
+    def row(self, values: list[object], number: int) -> list[object]:
+        """Return what is bound for one row."""
+        return values[number * self.width : (number + 1) * self.width]
 
     def insert(self, connection: Connection, values: list[object]) -> int:
         """Insert all rows or raise what the first bad one gives; count the rows that went in."""
@@ -223,14 +239,6 @@ def reach_of(connection: Connection, table: Table) -> Reach:
     usual = not any("conflict" in sql for sql in tables)
     parents = connection.exec_driver_sql(_OWN_PARENTS, names).scalar()
     return Reach(own=own, shareable=own and ordinary and usual and not parents)
-
-
-def _for_several(sql: str, parameters: int, rows: int) -> str:
-    one = f"({', '.join('?' * parameters)})"
-    # A type or the statement may put more than a question mark there, and then it is not touched.
-    if rows <= 1 or sql.count(f" VALUES {one}") != 1:
-        return ""
-    return sql.replace(f" VALUES {one}", f" VALUES {', '.join([one] * rows)}")
 
 
 def _taker(keys: Sequence[str]) -> Callable[[Row], Values]:

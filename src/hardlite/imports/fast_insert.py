@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hardlite.imports.driver_insert import DriverInsert, Reach, reach_of
-from hardlite.imports.good_rows import Faults, GoodRows
+from hardlite.imports.faults import Fault
+from hardlite.imports.good_rows import GoodRows
 from hardlite.imports.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
@@ -73,7 +74,7 @@ class RowInserter:
         self._dialect = dialect
         self._prepared: dict[_Keys, _Prepared] = {}
         self._reach: Reach | None = None
-        self._good_rows = GoodRows(at_fault)
+        self._good_rows = GoodRows(self._target.tables[0], at_fault)
         if conflict != "error":
             self._target.require_one_table(f"conflict={conflict!r}")
 
@@ -99,7 +100,7 @@ class RowInserter:
                 return self._skipped(rows, direct.insert(connection_of(within), values))
         return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
 
-    def insert_good(self, within: Within, rows: Sequence[Row]) -> Faults | None:
+    def insert_good(self, within: Within, rows: Sequence[Row]) -> list[Fault] | None:
         """Insert the good ones among ``rows``; return the others by their offset, each with why.
 
         Returns:
@@ -169,7 +170,7 @@ class RowInserter:
         if target.plain:
             compiled = _compile(statement, columns, self._dialect)
             key_of = dict(zip(columns, keys, strict=True))
-            direct = DriverInsert.of(compiled, key_of, self._dialect)
+            direct = DriverInsert.of(compiled, key_of, self._stored_as(), self._dialect)
         if direct is not None:
             _require_target(within, direct.sql, len(columns))
             if target.statement is not None or not self._look(within).shareable:
@@ -178,6 +179,13 @@ class RowInserter:
             self._require_tables(within, columns)
         names = keys if target.statement is not None else columns
         return _Prepared(statement, dict(zip(keys, names, strict=True)), direct)
+
+    def _stored_as(self) -> dict[str, str]:
+        """Return what the database calls each column, where parameters are columns."""
+        if self._target.statement is not None:
+            return {}
+        (table,) = self._target.tables
+        return {key: column.name for key, column in table.columns.items()}
 
     def _require_tables(self, within: Within, columns: _Keys) -> None:
         for table in self._target.tables:

@@ -5,22 +5,28 @@ times as long as what SQLite does to refuse a row. So from the first failure on,
 batch goes to the driver's cursor, and only the errors are made to look as SQLAlchemy's do.
 """
 
+import dataclasses
 import operator
+import sqlite3
 from collections.abc import Callable
+from typing import Final
 
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.connections.translation import told
 from hardlite.imports.driver_insert import Call, DriverInsert, driver_of
+from hardlite.imports.faults import Fault
+from hardlite.imports.foreign_keys import ForeignKeys
+from hardlite.result_codes import result_code
 
-__all__ = ["Faults", "GoodRows"]
+__all__ = ["GoodRows"]
 
-Faults = list[tuple[int, Exception]]
-"""Bad rows by their offset in the batch, each with why."""
 _AtFault = Callable[[Exception], bool]
 
-_PAYING = 4
+_FOREIGN_KEY: Final = sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+_PAYING: Final = 4
 """Statements of many rows that must succeed to make up for one that fails."""
 
 
@@ -28,15 +34,20 @@ class GoodRows:
     """Inserts the good rows of one batch after the other, and learns how many bad ones there are.
 
     Args:
+        table: where they go.
         at_fault: says whether an error is the row's own; any other one is raised.
     """
 
-    def __init__(self, at_fault: _AtFault) -> None:
+    def __init__(self, table: Table, at_fault: _AtFault) -> None:
+        self._table = table
         self._at_fault = at_fault
+        self._foreign_keys: dict[tuple[str, ...], ForeignKeys] = {}
         self._apart = 0
         """How many rows went one by one before others were tried together, at last."""
 
-    def insert(self, connection: Connection, insert: DriverInsert, values: list[object]) -> Faults:
+    def insert(
+        self, connection: Connection, insert: DriverInsert, values: list[object]
+    ) -> list[Fault]:
         """Insert the good rows among those that ``values`` are for; return the others."""
         for call in insert.calls(values):
             try:
@@ -49,9 +60,34 @@ class GoodRows:
             # That error is no part of what comes now.
             rest = _Rest(connection, insert, values, self._at_fault)
             self._apart = rest.insert_from(call.failed_at, max(self._apart, insert.rows))
-            return rest.faults
+            return self._with_foreign_keys(connection, insert, values, rest.faults)
         self._apart = 0
         return []
+
+    def _with_foreign_keys(
+        self,
+        connection: Connection,
+        insert: DriverInsert,
+        values: list[object],
+        faults: list[Fault],
+    ) -> list[Fault]:
+        """Say of the rows that break a foreign key which one it is."""
+        nameless = [
+            place for place, fault in enumerate(faults) if result_code(fault.error) == _FOREIGN_KEY
+        ]
+        if nameless:
+            rows = [insert.row(values, faults[place].offset) for place in nameless]
+            keys = self._foreign_keys_of(connection, insert.columns)
+            for place, key in zip(nameless, keys.broken_by(connection, rows), strict=True):
+                faults[place] = dataclasses.replace(faults[place], constraint=key)
+        return faults
+
+    def _foreign_keys_of(self, connection: Connection, columns: tuple[str, ...]) -> ForeignKeys:
+        found = self._foreign_keys.get(columns)
+        if found is None:
+            found = ForeignKeys(connection, self._table, columns)
+            self._foreign_keys[columns] = found
+        return found
 
 
 class _Rest:
@@ -64,15 +100,15 @@ class _Rest:
         values: list[object],
         at_fault: _AtFault,
     ) -> None:
-        self._connection = connection
         self._driver = driver_of(connection)
         self._cursor = self._driver.cursor()
+        self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
         self._values = values
         self._count = len(values) // insert.width
         self._at_fault = at_fault
-        self.faults: Faults = []
-        self._told: dict[tuple[type, str], Exception] = {}
+        self._told: dict[tuple[int | None, str], Exception] = {}
+        self.faults: list[Fault] = []
 
     def insert_from(self, first: int, apart: int) -> int:
         """Insert rows one by one, and together again where that is likely to succeed.
@@ -114,27 +150,24 @@ class _Rest:
             except Exception as error:
                 if not self._driver.in_transaction:
                     raise self._in_full(error, call) from error
-                fault = self._told_before(error) or self._first_of_its_kind(error, call)
-                self.faults.append((call.failed_at, fault))
+                self.faults.append(Fault(call.failed_at, self._told_once(error, call)))
 
-    def _told_before(self, error: Exception) -> Exception | None:
-        return self._told.get((type(error), str(error)))
-
-    def _first_of_its_kind(self, error: Exception, call: Call) -> Exception:
-        if not self._at_fault(error):
-            raise self._in_full(error, call) from error
-        # The frames behind it would keep the whole batch in memory.
-        fault = self._as_sqlalchemy_has_it(error.with_traceback(None), call)
-        self._told[type(error), str(error)] = fault
+    def _told_once(self, error: Exception, call: Call) -> Exception:
+        """Return what SQLAlchemy makes of the row's error; rows of the same error share it."""
+        kind = result_code(error), str(error)
+        fault = self._told.get(kind)
+        if fault is None:
+            if not self._at_fault(error):
+                raise self._in_full(error, call) from error
+            # The frames behind it would keep the whole batch in memory.
+            fault = self._told[kind] = self._as_sqlalchemy_has_it(error.with_traceback(None), call)
         return fault
 
     def _in_full(self, error: Exception, call: Call) -> Exception:
         return told(error, statement=call.alone) or self._as_sqlalchemy_has_it(error, call)
 
     def _as_sqlalchemy_has_it(self, error: Exception, call: Call) -> Exception:
-        """Return what SQLAlchemy would raise: it wraps the driver's errors and no others."""
-        base = self._connection.dialect.loaded_dbapi.Error
-        if not isinstance(error, base):
+        """Wrap it, if it is the driver's own; without a row's parameters, for others share it."""
+        if not isinstance(error, self._errors):
             return error
-        # Without the parameters of a row, for other rows share it.
-        return DBAPIError.instance(call.alone, None, error, base)
+        return DBAPIError.instance(call.alone, None, error, self._errors)
