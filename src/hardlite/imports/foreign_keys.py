@@ -63,26 +63,24 @@ class ForeignKeys:
         self._rows = min(_MOST_ROWS, _MOST_PARAMETERS // max(len(self._places), 1))
         self._sql = _lookup(keys, schema, self._rows) if keys else ""
 
-    def broken_by(
-        self, connection: Connection, rows: Sequence[_Values]
-    ) -> Iterator[Constraint | None]:
-        """Yield for each row the first foreign key that has no parent; None if all have one.
+    def broken_by(self, connection: Connection, rows: Sequence[_Values]) -> list[Constraint | None]:
+        """Return for each row the first foreign key that has no parent; None if all have one.
 
         Args:
             connection: has the transaction in which the rows were refused.
             rows: the values of each, as they are bound.
         """
-        if not self._sql:
-            yield from itertools.repeat(None, len(rows))
-            return
-        for first in range(0, len(rows), self._rows):
+        broken: list[Constraint | None] = [None] * len(rows)
+        for first in range(0, len(rows) if self._sql else 0, self._rows):
             some = rows[first : first + self._rows]
             values = [row[place] for row in some for place in self._places]
             # One text for any number of rows is prepared once. NULL breaks no foreign key.
-            nobody = [None] * (self._rows - len(some)) * len(self._places)
-            found = connection.exec_driver_sql(self._sql, tuple(values + nobody)).all()
-            broken = {row: self._constraints[key] for row, key in found if key is not None}
-            yield from map(broken.get, range(len(some)))
+            values += [None] * (self._rows - len(some)) * len(self._places)
+            for code in connection.exec_driver_sql(self._sql, tuple(values)).scalars().all():
+                if code is not None:
+                    row, key = divmod(code, len(self._constraints))
+                    broken[first + row] = self._constraints[key]
+        return broken
 
 
 def _keys(
@@ -112,7 +110,10 @@ def _affinity(declared: str) -> str:
 
 
 def _lookup(keys: Sequence[_Key], schema: str, rows: int) -> str:
-    """Return the statement that finds the first broken key of each of ``rows`` rows."""
+    """Return the statement that finds the first broken key of each of ``rows`` rows.
+
+    It gives both in one number: the row's, times how many keys there are, and the key's.
+    """
     names = (f"c{number}" for number in itertools.count())
     cases: list[str] = []
     columns: list[str] = []
@@ -126,12 +127,14 @@ def _lookup(keys: Sequence[_Key], schema: str, rows: int) -> str:
         parent = f"{_quoted(schema)}.{_quoted(key.constraint.parent or '')}"
         # Names are quoted, and values are bound.
         there = f"EXISTS (SELECT 1 FROM {parent} AS parent WHERE {' AND '.join(same)})"  # noqa: S608
-        cases.append(f"WHEN {' AND '.join(given)} AND NOT {there} THEN {number}")
+        cases.append(
+            f"WHEN {' AND '.join(given)} AND NOT {there} THEN number * {len(keys)} + {number}"
+        )
     marks = ", ".join("?" * len(columns))
     values = ", ".join(f"({number}, {marks})" for number in range(rows))
     return (
         f"WITH row(number, {', '.join(columns)}) AS (VALUES {values}) "  # noqa: S608
-        f"SELECT number, CASE {' '.join(cases)} END FROM row"
+        f"SELECT CASE {' '.join(cases)} END FROM row"
     )
 
 

@@ -5,7 +5,6 @@ times as long as what SQLite does to refuse a row. So from the first failure on,
 batch goes to the driver's cursor, and only the errors are made to look as SQLAlchemy's do.
 """
 
-import dataclasses
 import operator
 import sqlite3
 from collections.abc import Callable
@@ -24,6 +23,8 @@ from hardlite.result_codes import result_code
 __all__ = ["GoodRows"]
 
 _AtFault = Callable[[Exception], bool]
+_Refused = tuple[int, Exception]
+"""A row's offset in the batch, and why it is not in."""
 
 _FOREIGN_KEY: Final = sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 _PAYING: Final = 4
@@ -60,27 +61,28 @@ class GoodRows:
             # That error is no part of what comes now.
             rest = _Rest(connection, insert, values, self._at_fault)
             self._apart = rest.insert_from(call.failed_at, max(self._apart, insert.rows))
-            return self._with_foreign_keys(connection, insert, values, rest.faults)
+            return self._faults(connection, insert, values, rest.refused)
         self._apart = 0
         return []
 
-    def _with_foreign_keys(
+    def _faults(
         self,
         connection: Connection,
         insert: DriverInsert,
         values: list[object],
-        faults: list[Fault],
+        refused: list[_Refused],
     ) -> list[Fault]:
-        """Say of the rows that break a foreign key which one it is."""
-        nameless = [
-            place for place, fault in enumerate(faults) if result_code(fault.error) == _FOREIGN_KEY
+        """Say also of the rows that break a foreign key which one it is."""
+        nameless = {id(error) for _, error in refused if result_code(error) == _FOREIGN_KEY}
+        if not nameless:
+            return [Fault(offset, error) for offset, error in refused]
+        rows = [insert.row(values, offset) for offset, error in refused if id(error) in nameless]
+        keys = self._foreign_keys_of(connection, insert.columns)
+        named = iter(keys.broken_by(connection, rows))
+        return [
+            Fault(offset, error, next(named) if id(error) in nameless else None)
+            for offset, error in refused
         ]
-        if nameless:
-            rows = [insert.row(values, faults[place].offset) for place in nameless]
-            keys = self._foreign_keys_of(connection, insert.columns)
-            for place, key in zip(nameless, keys.broken_by(connection, rows), strict=True):
-                faults[place] = dataclasses.replace(faults[place], constraint=key)
-        return faults
 
     def _foreign_keys_of(self, connection: Connection, columns: tuple[str, ...]) -> ForeignKeys:
         found = self._foreign_keys.get(columns)
@@ -108,7 +110,7 @@ class _Rest:
         self._count = len(values) // insert.width
         self._at_fault = at_fault
         self._told: dict[tuple[int | None, str], Exception] = {}
-        self.faults: list[Fault] = []
+        self.refused: list[_Refused] = []
 
     def insert_from(self, first: int, apart: int) -> int:
         """Insert rows one by one, and together again where that is likely to succeed.
@@ -150,7 +152,7 @@ class _Rest:
             except Exception as error:
                 if not self._driver.in_transaction:
                     raise self._in_full(error, call) from error
-                self.faults.append(Fault(call.failed_at, self._told_once(error, call)))
+                self.refused.append((call.failed_at, self._told_once(error, call)))
 
     def _told_once(self, error: Exception, call: Call) -> Exception:
         """Return what SQLAlchemy makes of the row's error; rows of the same error share it."""
