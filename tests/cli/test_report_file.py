@@ -23,7 +23,7 @@ def test_the_report_says_what_was_imported_how_and_what_was_not(
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     first, second = report["imports"]
     assert ran.code == 1
-    assert report["schema"] == "hardlite.cli-import/1"
+    assert report["schema"] == "hardlite.cli-import/2"
     assert set(report["versions"]) == {"hardlite", "python", "sqlalchemy", "sqlite"}
     assert report["database"] == f"sqlite:///{db_path}"
     assert report["ok"] is False

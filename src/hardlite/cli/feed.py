@@ -7,6 +7,7 @@ from types import FrameType
 from typing import TypeVar
 
 from hardlite.cli.failures import complain
+from hardlite.errors import HardliteError
 from hardlite.sources import SourceError
 
 __all__ = ["Feed"]
@@ -24,7 +25,7 @@ class Feed:
     """
 
     def __init__(self) -> None:
-        self.failure: SourceError | KeyboardInterrupt | None = None
+        self.failure: HardliteError | KeyboardInterrupt | None = None
         self._reading = False
 
     def rows(self, source: Iterable[T]) -> Iterator[T]:

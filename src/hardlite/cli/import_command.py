@@ -73,6 +73,14 @@ def import_command(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write what became of every batch.")
     ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rejected rows as the source has them, each with the reason, to be "
+            "mended and imported again; with several sources, a directory.",
+        ),
+    ] = None,
 ) -> None:
     """Import files into tables, in batches, while others go on writing.
 
@@ -91,6 +99,7 @@ def import_command(
         conflict=conflict.value,
         nulls=frozenset(null or ()),
         report=report,
+        rejects=rejects,
     )
     raise typer.Exit(_code_of(options))
 

@@ -1,8 +1,9 @@
 """``hardlite import`` from its options to its exit code."""
 
 import dataclasses
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import cast
 
 from rich.console import Console
@@ -12,13 +13,17 @@ from hardlite.cli.database_argument import database_file, database_url, opened
 from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.failures import complain, message_of
 from hardlite.cli.feed import Feed
+from hardlite.cli.imported import Imported, line_of, reason_of
+from hardlite.cli.output_file import OutputFile, output_file
 from hardlite.cli.planning import ImportOptions, Planned, plan
 from hardlite.cli.progress_view import progress_view
-from hardlite.cli.report_file import report_file
-from hardlite.cli.summary import Imported, as_dict, show_summary
+from hardlite.cli.report_json import json_report
+from hardlite.cli.summary import show_summary
 from hardlite.clock import system_clock
 from hardlite.engine import profile_of
 from hardlite.imports.batches import batched_unit_of_work
+from hardlite.imports.reasons import ReasonTally
+from hardlite.imports.rejections import Rejection
 from hardlite.imports.report import BatchResult, ImportReport
 from hardlite.profile import Profile
 from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
@@ -41,28 +46,35 @@ def run_import(options: ImportOptions, *, out: Console, err: Console) -> ExitCod
     """
     url = database_url(options.database)
     file = database_file(url)
-    needed = [name for name in options.sources if name != STANDARD_INPUT]
+    keep = [Path(name) for name in options.sources if name != STANDARD_INPUT]
     if file is not None:
-        needed.append(str(file))
+        keep.append(file)
     with ExitStack() as stack:
         report = None
         if options.report is not None:
-            report = stack.enter_context(report_file(options.report, keep=needed))
+            report = stack.enter_context(output_file(options.report, "The report", keep=keep))
+            keep.append(options.report)
         empty = file is not None and not file.exists()
         engine = stack.enter_context(opened(url, create=options.create))
         run = _Run(options, engine, err)
-        run.all(stack.enter_context(plan(options, engine, empty=empty)))
+        run.all(stack.enter_context(plan(options, engine, empty=empty, keep=keep)))
         show_summary(run.imported, out)
         code = run.exit_code()
         if report is not None:
-            done = code is ExitCode.DONE
-            content = as_dict(run.imported, database=url.render_as_string(), ok=done)
             try:
-                report.write(content)
+                _write_report(report, run.imported, url.render_as_string(), code)
             except OSError as error:
                 complain(f"The report could not be written: {error.strerror}. {run.told()}")
                 return ExitCode.COULD_NOT_FINISH
         return code
+
+
+def _write_report(
+    output: OutputFile, imported: Sequence[Imported], database: str, code: ExitCode
+) -> None:
+    with output.draft.open("w", encoding="utf-8", errors="backslashreplace") as draft:
+        draft.writelines(json_report(imported, database=database, ok=code is ExitCode.DONE))
+    output.finish()
 
 
 class _Run:
@@ -77,10 +89,20 @@ class _Run:
 
     def all(self, planned: Iterable[Planned]) -> None:
         for each in planned:
-            report = self._one(each)
-            source, table = each.source, each.target.table
+            reasons = ReasonTally()
+            with each.rejects.during_import() if each.rejects else nullcontext():
+                report = self._one(each, reasons)
+            if each.rejects is not None:
+                self.failure = self.failure or each.rejects.failure
             self.imported.append(
-                Imported(source=source.title, unit=source.unit, table=table.name, report=report)
+                Imported(
+                    source=each.source.title,
+                    unit=each.source.unit,
+                    table=each.target.table.name,
+                    report=report,
+                    reasons=reasons,
+                    rejects=each.rejects.path if each.rejects and each.rejects.rows else None,
+                )
             )
             if self.failure is not None or report.stopped:
                 return
@@ -89,7 +111,7 @@ class _Run:
         if self.failure is not None:
             complain(f"{message_of(self.failure)} {self.told()}")
             return ExitCode.COULD_NOT_FINISH
-        if any(each.rejected for each in self.imported):
+        if any(each.report.rejected for each in self.imported):
             return ExitCode.SOME_REJECTED
         return ExitCode.DONE
 
@@ -97,7 +119,7 @@ class _Run:
         kept = sum(each.report.committed for each in self.imported)
         return f"Rows committed before: {kept:,}; they stay."
 
-    def _one(self, planned: Planned) -> ImportReport:
+    def _one(self, planned: Planned, reasons: ReasonTally) -> ImportReport:
         options, source, target = self._options, planned.source, planned.target
         feed = Feed()
         batches: list[BatchResult] = []
@@ -108,6 +130,12 @@ class _Run:
                 batches.append(batch)
                 show(batch)
 
+            def reject(rejection: Rejection) -> None:
+                reasons.add(reason_of(rejection), line_of(rejection), rejection.constraint)
+                if planned.rejects is not None:
+                    planned.rejects.add(rejection)
+                    feed.failure = feed.failure or planned.rejects.failure
+
             try:
                 report = batched_unit_of_work(
                     self._engine,
@@ -117,6 +145,7 @@ class _Run:
                     batch_size=options.batch_size,
                     on_error=options.on_error,
                     conflict=options.conflict,
+                    on_rejection=reject,
                     progress=watch,
                     timeout=cast("Profile", profile_of(self._engine)).timeout,
                 )

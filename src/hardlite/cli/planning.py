@@ -9,6 +9,8 @@ from pathlib import Path
 from sqlalchemy import Table, UniqueConstraint, inspect
 from sqlalchemy.engine import Engine
 
+from hardlite.cli.output_file import output_file
+from hardlite.cli.rejects_file import RejectsFile, rejects_path
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batches import OnError
 from hardlite.imports.fast_insert import Conflict
@@ -42,24 +44,29 @@ class ImportOptions:
     conflict: Conflict
     nulls: frozenset[str]
     report: Path | None
+    rejects: Path | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """An open source and the table it fits."""
+    """An open source, the table it fits, and where its rejected rows go."""
 
     source: Source
     target: Target
+    rejects: RejectsFile | None
 
 
 @contextmanager
-def plan(options: ImportOptions, engine: Engine, *, empty: bool) -> Iterator[list[Planned]]:
+def plan(
+    options: ImportOptions, engine: Engine, *, empty: bool, keep: Sequence[Path]
+) -> Iterator[list[Planned]]:
     """Open every source, find or declare its table, and create the tables that are new.
 
     Args:
         options: what was asked for.
         engine: the database.
         empty: there is no database yet, so it is not asked for tables: that would make it.
+        keep: files that must not be written over.
 
     Raises:
         SourceError: a source cannot be read or does not fit its table.
@@ -67,14 +74,20 @@ def plan(options: ImportOptions, engine: Engine, *, empty: bool) -> Iterator[lis
     """
     if list(options.sources).count(STANDARD_INPUT) > 1:
         raise ConfigurationError("Standard input is named twice", "It can be read once.")
+    _require_room(options)
     with ExitStack() as opened:
         tables: dict[str, Table] = {}
         new: list[Table] = []
-        planned = []
+        planned: list[Planned] = []
+        taken = list(keep)
         for name in options.sources:
             table_name = _table_name(name, options)
             source = opened.enter_context(
-                open_source(name, block_rows=min(options.batch_size, _BLOCK_ROWS))
+                open_source(
+                    name,
+                    block_rows=min(options.batch_size, _BLOCK_ROWS),
+                    keep_text=options.rejects is not None,
+                )
             )
             folded = table_name.casefold()
             table = tables.get(folded)
@@ -86,10 +99,29 @@ def plan(options: ImportOptions, engine: Engine, *, empty: bool) -> Iterator[lis
                 new.append(table)
             tables[folded] = table
             _require_key(table, options.conflict)
-            planned.append(Planned(source=source, target=match(source, table)))
+            target = match(source, table)
+            rejects = None
+            if options.rejects is not None:
+                style = source.rejects(target.passed_over)
+                path = rejects_path(options.rejects, name, style)
+                output = opened.enter_context(
+                    output_file(path, "The file of rejected rows", keep=taken)
+                )
+                taken.append(path)
+                rejects = RejectsFile(output, style)
+            planned.append(Planned(source=source, target=target, rejects=rejects))
         for table in new:
             table.create(engine)
         yield planned
+
+
+def _require_room(options: ImportOptions) -> None:
+    several = len(options.sources) > 1
+    if options.rejects is not None and several and not options.rejects.is_dir():
+        raise ConfigurationError(
+            f"The rejected rows of {len(options.sources)} sources cannot go into one file",
+            "Name a directory with --rejects: each source gets a file of its own there.",
+        )
 
 
 def _table_name(source: str, options: ImportOptions) -> str:

@@ -16,11 +16,13 @@ _PLACES: Final = 5
 class Reason:
     """Why items were rejected, and how many.
 
+    Its text is the reason; of a foreign key, of which SQLite says nothing, also which one it is.
+
     Attributes:
         text: the reason that they share.
         count: how many items have it.
         places: where the first few of them are: positions, or lines of a file.
-        constraint: the rule of the database that the first of them breaks, if it is that.
+        constraint: the rule of the database that they break, if it is that.
     """
 
     text: str
@@ -28,10 +30,14 @@ class Reason:
     places: tuple[int, ...]
     constraint: Constraint | None
 
+    def __str__(self) -> str:
+        if self.constraint is None or self.constraint.parent is None:
+            return self.text
+        return f"{self.text} ({self.constraint})"
+
 
 @dataclasses.dataclass(slots=True)
 class _Count:
-    constraint: Constraint | None
     places: list[int]
     count: int = 0
 
@@ -45,7 +51,7 @@ class ReasonTally:
 
     def __init__(self) -> None:
         self.others = 0
-        self._counts: dict[str, _Count] = {}
+        self._counts: dict[tuple[str, Constraint | None], _Count] = {}
 
     def add(self, text: str, place: int, constraint: Constraint | None) -> None:
         """Count one rejection.
@@ -55,12 +61,13 @@ class ReasonTally:
             place: the item's position, or its line.
             constraint: the rule that it breaks, if it is that.
         """
-        found = self._counts.get(text)
+        key = text, constraint
+        found = self._counts.get(key)
         if found is None:
             if len(self._counts) == _DISTINCT:
                 self.others += 1
                 return
-            found = self._counts[text] = _Count(constraint, [])
+            found = self._counts[key] = _Count([])
         found.count += 1
         if found.count <= _PLACES:
             found.places.append(place)
@@ -76,7 +83,7 @@ class ReasonTally:
                 text=text,
                 count=found.count,
                 places=tuple(found.places),
-                constraint=found.constraint,
+                constraint=constraint,
             )
-            for text, found in ordered[:most]
+            for (text, constraint), found in ordered[:most]
         ]

@@ -34,8 +34,8 @@ class BatchDict(TypedDict):
     error: str | None
 
 
-class ReportDict(TypedDict):
-    """An `ImportReport` as plain values, ready for `json.dumps`."""
+class ReportFacts(TypedDict):
+    """An `ImportReport` as plain values, but for its lists."""
 
     schema: str
     ok: bool
@@ -47,6 +47,11 @@ class ReportDict(TypedDict):
     error: str | None
     rejections_lost: int
     resumed_from: ResumePointDict | None
+
+
+class ReportDict(ReportFacts):
+    """An `ImportReport` as plain values, ready for `json.dumps`."""
+
     batches: list[BatchDict]
     rejections: list[RejectionDict]
 
@@ -179,7 +184,7 @@ class ImportReport:
         if self.error is not None:
             lines.append(f"stopped by {in_one_line(self.error)}")
         log = self._log()
-        lines += [f"{each.count} x {each.text}" for each in log.reasons.most_common(_SHOWN_REASONS)]
+        lines += [f"{each.count} x {each}" for each in log.reasons.most_common(_SHOWN_REASONS)]
         if len(log.reasons) > _SHOWN_REASONS:
             more = "more than " if log.reasons.others else ""
             lines.append(f"and {more}{len(log.reasons) - _SHOWN_REASONS} other reasons")
@@ -189,6 +194,14 @@ class ImportReport:
 
     def to_dict(self) -> ReportDict:
         """Return plain values, ready for `json.dumps`; the schema is named in the result."""
+        return {
+            **self.facts(),
+            "batches": [batch.to_dict() for batch in self.batches],
+            "rejections": [rejection.to_dict() for rejection in self.rejections],
+        }
+
+    def facts(self) -> ReportFacts:
+        """Return what `to_dict` does, but for the lists: these may be long."""
         return {
             "schema": "hardlite.import-report/2",
             "ok": self.ok,
@@ -200,8 +213,6 @@ class ImportReport:
             "error": None if self.error is None else in_one_line(self.error),
             "rejections_lost": self.rejections_lost,
             "resumed_from": None if self.resumed_from is None else self.resumed_from.to_dict(),
-            "batches": [batch.to_dict() for batch in self.batches],
-            "rejections": [rejection.to_dict() for rejection in self.rejections],
         }
 
     def _log(self) -> RejectionLog:

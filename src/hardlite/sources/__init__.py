@@ -10,11 +10,13 @@ from hardlite.sources.faults import SourceError, UnfitRowError
 from hardlite.sources.inference import declare_table
 from hardlite.sources.opening import STANDARD_INPUT, table_name_of, title_of
 from hardlite.sources.reading import Source, open_source
+from hardlite.sources.rejects import RejectsFormat, json_row
 from hardlite.sources.rows import Row, checked, rows_for
 from hardlite.sources.target import Target, find_table, match
 
 __all__ = [
     "STANDARD_INPUT",
+    "RejectsFormat",
     "Row",
     "Source",
     "SourceError",
@@ -25,6 +27,7 @@ __all__ = [
     "checked",
     "declare_table",
     "find_table",
+    "json_row",
     "match",
     "open_source",
     "rows_for",

@@ -1,6 +1,6 @@
 """Parquet and Arrow files, through pyarrow: record batches to blocks of columns."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Final
@@ -13,6 +13,7 @@ from hardlite.sources.arrow_types import column_type, has_no_column
 from hardlite.sources.blocks import Block, Unit
 from hardlite.sources.faults import SourceError, require_names
 from hardlite.sources.opening import ByteSource
+from hardlite.sources.rejects import JsonLinesRejects
 
 __all__ = ["ArrowReader", "arrow_format", "open_arrow"]
 
@@ -76,6 +77,10 @@ class ArrowReader:
         self.read = 0
         self._title = title
         self._batches = batches
+
+    def rejects(self, passed_over: Collection[str]) -> JsonLinesRejects:
+        """Return how rejected rows are written: as JSON Lines, to be mended in an editor."""
+        return JsonLinesRejects(self.columns, passed_over)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         """Yield the rows, up to ``rows`` at a time."""

@@ -2,10 +2,12 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from sqlalchemy.types import TypeEngine
+
+from hardlite.sources.rejects import RejectsFormat
 
 __all__ = ["ABSENT", "Absent", "Block", "Reader", "UnfitRow", "Unit"]
 
@@ -31,12 +33,16 @@ class UnfitRow:
         unit: which of the two.
         reason: why; equal faults have equal reasons, so that they can be counted.
         detail: what is particular to this row, such as the value.
+        column: the column that is at fault, if it is one.
+        text: the row as the source has it, if that was asked for.
     """
 
     line: int
     reason: str
     detail: str = ""
     unit: Unit = "line"
+    column: str | None = None
+    text: bytes = dataclasses.field(default=b"", repr=False)
 
     def __str__(self) -> str:
         return f"{self.unit} {self.line}: {self.reason} {self.detail}".rstrip()
@@ -51,12 +57,14 @@ class Block:
         lines: the line on which each row starts, or its number.
         unfit: the rows that were left out.
         sparse: some value may be `ABSENT`.
+        texts: each row as the source has it, if that was asked for; else empty.
     """
 
     columns: Mapping[str, Sequence[object]]
     lines: Sequence[int]
     unfit: Sequence[UnfitRow]
     sparse: bool = False
+    texts: Sequence[bytes] = ()
 
 
 class Reader(Protocol):
@@ -80,6 +88,14 @@ class Reader(Protocol):
     @property
     def types(self) -> Mapping[str, TypeEngine[Any]] | None:
         """The type that each column needs, where the format says it."""
+        ...
+
+    def rejects(self, passed_over: Collection[str]) -> RejectsFormat:
+        """Return how rejected rows are written: in this format, or in another one that fits.
+
+        Args:
+            passed_over: the columns that hold the reasons of an earlier import.
+        """
         ...
 
     def blocks(self, rows: int) -> Iterator[Block]:

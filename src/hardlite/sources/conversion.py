@@ -11,8 +11,8 @@ from hardlite.sources.values import MisfitError, parser_for, to_text, to_untyped
 
 __all__ = ["ColumnConverter", "Misfit"]
 
-Misfit = tuple[str, str]
-"""The reason and the detail of an `UnfitRow`."""
+Misfit = tuple[str, str, str]
+"""The reason, the detail and the column of an `UnfitRow`."""
 
 _REMEMBERED: Final = 10_000
 _SHOWN: Final = 60
@@ -95,12 +95,13 @@ class ColumnConverter:
 
     def _misfit(self, value: object, error: ValueError) -> Misfit:
         if isinstance(error, _NoValueError):
-            return f"column {self._column.name} takes no NULL", ""
+            return f"column {self._column.name} takes no NULL", "", self._column.name
         shown = repr(value)
         if len(shown) > _SHOWN:
             shown = f"{shown[:_SHOWN]}..."
         kind = type_name(self._column.type)
-        return f"column {self._column.name} ({kind}) cannot hold the value", shown
+        reason = f"column {self._column.name} ({kind}) cannot hold the value"
+        return reason, shown, self._column.name
 
 
 class _NoValueError(MisfitError):

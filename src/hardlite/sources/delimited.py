@@ -1,11 +1,12 @@
 """CSV and TSV: lines of text to blocks of columns."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from hardlite.sources.blocks import Block, UnfitRow, Unit
 from hardlite.sources.faults import SourceError, require_names
+from hardlite.sources.rejects import DelimitedRejects
 from hardlite.sources.text import TextLines, undecodable
 
 __all__ = ["DelimitedReader"]
@@ -22,6 +23,7 @@ class DelimitedReader:
     Args:
         lines: the text.
         delimiter: what stands between fields; ``None`` takes the one that the header uses.
+        keep_text: also hand out each row as it stands there.
 
     Attributes:
         columns: the names in the header.
@@ -34,14 +36,23 @@ class DelimitedReader:
     unit: Unit = "line"
     types = None
 
-    def __init__(self, lines: TextLines, *, delimiter: str | None) -> None:
+    def __init__(self, lines: TextLines, *, delimiter: str | None, keep_text: bool = False) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
         self._title = lines.title
         if delimiter is None:
             delimiter = next((mark for mark in _DELIMITERS if mark in lines.first), ",")
         # Strict: a stray quote is an error to report, not something to guess about.
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self._delimiter = delimiter
+        self._keep_text = keep_text
+        self._record: list[bytes] = []
+        text = lines.recorded(self._record) if keep_text else lines
+        self._reader = csv.reader(text, delimiter=delimiter, strict=True)
         self.columns = self._header()
+        self._header_text = self._taken_text().lstrip(b"\r\n")
+
+    def rejects(self, passed_over: Collection[str]) -> DelimitedRejects:
+        """Return how rejected rows are written in this format."""
+        return DelimitedRejects(self._header_text, self.columns, passed_over, self._delimiter)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         """Yield the rows, up to ``rows`` at a time."""
@@ -63,6 +74,7 @@ class DelimitedReader:
     def _block(self, rows: int) -> Block | None:
         fields: list[list[str]] = []
         lines: list[int] = []
+        texts: list[bytes] = []
         unfit: list[UnfitRow] = []
         reader = self._reader
         width = len(self.columns)
@@ -75,19 +87,31 @@ class DelimitedReader:
             except UnicodeDecodeError as error:
                 raise undecodable(self._title, reader.line_num + 1, error) from error
             except csv.Error as error:
-                unfit.append(UnfitRow(line=line, reason=f"not CSV: {error}"))
+                text = self._taken_text()
+                unfit.append(UnfitRow(line=line, reason=f"not CSV: {error}", text=text))
                 continue
+            text = self._taken_text() if self._keep_text else b""
             if len(row) == width:
                 fields.append(row)
                 lines.append(line)
+                texts.append(text)
             elif row:
-                unfit.append(UnfitRow(line=line, reason=self._ragged(len(row))))
+                unfit.append(UnfitRow(line=line, reason=self._ragged(len(row)), text=text))
         if not fields and not unfit:
             return None
         columns = list(zip(*fields, strict=True)) or [()] * width
         return Block(
-            columns=dict(zip(self.columns, columns, strict=True)), lines=lines, unfit=unfit
+            columns=dict(zip(self.columns, columns, strict=True)),
+            lines=lines,
+            unfit=unfit,
+            texts=texts,
         )
+
+    def _taken_text(self) -> bytes:
+        """Return the lines that csv has taken since the last time: it takes none ahead."""
+        text = b"".join(self._record)
+        self._record.clear()
+        return text
 
     def _ragged(self, found: int) -> str:
         return f"fields in the row: {found}, in the header: {len(self.columns)}"

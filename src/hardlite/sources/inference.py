@@ -7,6 +7,7 @@ from sqlalchemy import INTEGER, REAL, TEXT, Column, MetaData, Table, types
 
 from hardlite.sources.blocks import ABSENT
 from hardlite.sources.reading import Source
+from hardlite.sources.rejects import is_reason_column
 from hardlite.sources.values import MisfitError, to_integer, to_real
 
 __all__ = ["declare_table"]
@@ -32,6 +33,8 @@ def declare_table(name: str, source: Source, nulls: frozenset[str]) -> Table:
         nulls = nulls | {""}
     columns: dict[str, Column[Any]] = {}
     for spelled in source.columns:
+        if is_reason_column(spelled):
+            continue
         folded = spelled.casefold()
         values = [
             value

@@ -3,12 +3,13 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
 from hardlite.sources.faults import SourceError
 from hardlite.sources.json_text import decode_json
+from hardlite.sources.rejects import JsonLinesRejects
 from hardlite.sources.text import TextLines, undecodable
 
 __all__ = ["JsonLinesReader"]
@@ -21,6 +22,7 @@ _SAMPLE: Final = 1000
 class _Parsed:
     objects: list[dict[str, object]] = dataclasses.field(default_factory=list)
     lines: list[int] = dataclasses.field(default_factory=list)
+    texts: list[bytes] = dataclasses.field(default_factory=list)
     unfit: list[UnfitRow] = dataclasses.field(default_factory=list)
 
 
@@ -29,6 +31,7 @@ class JsonLinesReader:
 
     Args:
         lines: the text.
+        keep_text: also hand out each row as it stands there.
 
     Attributes:
         columns: the keys of the first thousand lines. Later lines may have others.
@@ -41,7 +44,7 @@ class JsonLinesReader:
     unit: Unit = "line"
     types = None
 
-    def __init__(self, lines: TextLines) -> None:
+    def __init__(self, lines: TextLines, *, keep_text: bool = False) -> None:
         if lines.first.lstrip().startswith("["):
             raise SourceError(
                 f"{lines.title} holds a JSON array, not one object a line",
@@ -50,6 +53,7 @@ class JsonLinesReader:
         self._title = lines.title
         self._lines = iter(lines)
         self._line = 0
+        self._keep_text = keep_text
         self._sample = self._read(_SAMPLE)
         self.columns = _keys(self._sample)
         if not self.columns:
@@ -57,6 +61,10 @@ class JsonLinesReader:
                 f"No line at the start of {lines.title} is a JSON object with a key",
                 "JSON Lines has one object a line. Name a CSV file .csv, a TSV file .tsv.",
             )
+
+    def rejects(self, passed_over: Collection[str]) -> JsonLinesRejects:
+        """Return how rejected rows are written in this format."""
+        return JsonLinesRejects(self.columns, passed_over)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         """Yield the rows, up to ``rows`` at a time; the first block is what was read ahead."""
@@ -81,19 +89,23 @@ class JsonLinesReader:
         return parsed
 
     def _parse(self, text: str, parsed: _Parsed) -> None:
+        kept = text.encode() if self._keep_text else b""
         try:
             found = decode_json(text)
         except json.JSONDecodeError as error:
             where = f"at character {error.colno}"
-            unfit = UnfitRow(line=self._line, reason=f"not JSON: {error.msg}", detail=where)
+            reason = f"not JSON: {error.msg}"
+            unfit = UnfitRow(line=self._line, reason=reason, detail=where, text=kept)
         except ValueError as error:
-            unfit = UnfitRow(line=self._line, reason=f"not JSON: {_in_short(error)}")
+            reason = f"not JSON: {_in_short(error)}"
+            unfit = UnfitRow(line=self._line, reason=reason, text=kept)
         else:
             if isinstance(found, dict):
                 parsed.objects.append(found)
                 parsed.lines.append(self._line)
+                parsed.texts.append(kept)
                 return
-            unfit = UnfitRow(line=self._line, reason="not a JSON object")
+            unfit = UnfitRow(line=self._line, reason="not a JSON object", text=kept)
         parsed.unfit.append(unfit)
 
 
@@ -111,6 +123,7 @@ def _columnar(parsed: _Parsed) -> Block:
     return Block(
         columns={name: [found.get(name, ABSENT) for found in parsed.objects] for name in names},
         lines=parsed.lines,
+        texts=parsed.texts,
         unfit=parsed.unfit,
         sparse=any(len(found) < len(names) for found in parsed.objects),
     )

@@ -1,7 +1,7 @@
 """A source as a whole: opened, its format known, ready to hand out blocks."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Final
@@ -14,6 +14,7 @@ from hardlite.sources.delimited import DelimitedReader
 from hardlite.sources.faults import explained
 from hardlite.sources.json_lines import JsonLinesReader
 from hardlite.sources.opening import ByteSource, open_bytes
+from hardlite.sources.rejects import RejectsFormat
 from hardlite.sources.text import TextLines, text_lines
 
 __all__ = ["Source", "open_source"]
@@ -30,6 +31,7 @@ class Source:
         name: the last part of the path, where there is little room.
         size: bytes on the disk; ``None`` where nobody knows.
         position: returns how many of ``size`` bytes have been read, or their share of the rows.
+        keep_text: every row brings along what the source has for it.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Source:
         *,
         block_rows: int,
         position: Callable[[], int],
+        keep_text: bool,
     ) -> None:
         self.title = opened.title
         self.name = PurePath(opened.title).name
         self.size = opened.size
         self.position = position
+        self.keep_text = keep_text
         self._reader = reader
         self._blocks: Iterator[Block] = self._explained(reader.blocks(block_rows))
 
@@ -51,6 +55,14 @@ class Source:
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, as the source spells them."""
         return self._reader.columns
+
+    def rejects(self, passed_over: Collection[str]) -> RejectsFormat:
+        """Return how rejected rows of this source are written; it must keep their text.
+
+        Args:
+            passed_over: the columns that hold the reasons of an earlier import.
+        """
+        return self._reader.rejects(passed_over)
 
     @property
     def text_only(self) -> bool:
@@ -96,7 +108,9 @@ class Source:
 
 
 @contextmanager
-def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
+def open_source(
+    source: str, *, block_rows: int = 1000, keep_text: bool = False
+) -> Iterator[Source]:
     """Open ``source``, a path or ``-`` for standard input, and read as far as its columns.
 
     Parquet and Arrow files are known by their first bytes. Of texts, the suffix tells the format:
@@ -106,6 +120,7 @@ def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
     Args:
         source: what to open.
         block_rows: how many rows are read and converted at a time.
+        keep_text: every row brings along what the source has for it, to be written elsewhere.
 
     Raises:
         SourceError: it is missing, empty, a directory, damaged, not UTF-8, or has no columns.
@@ -113,22 +128,25 @@ def open_source(source: str, *, block_rows: int = 1000) -> Iterator[Source]:
     """
     with open_bytes(source) as opened:
         with explained(opened.title):
-            reader, position = _reader_for(opened)
-        yield Source(opened, reader, block_rows=block_rows, position=position)
+            reader, position = _reader_for(opened, keep_text=keep_text)
+        yield Source(opened, reader, block_rows=block_rows, position=position, keep_text=keep_text)
 
 
-def _reader_for(opened: ByteSource) -> tuple[Reader, Callable[[], int]]:
+def _reader_for(opened: ByteSource, *, keep_text: bool) -> tuple[Reader, Callable[[], int]]:
     """Return what reads the source, and what tells how far it has read."""
     kind = arrow_format(opened)
-    return open_arrow(opened, kind) if kind else (_text_reader_for(opened), opened.position)
+    if kind:
+        return open_arrow(opened, kind)
+    return _text_reader_for(opened, keep_text=keep_text), opened.position
 
 
-def _text_reader_for(opened: ByteSource) -> Reader:
+def _text_reader_for(opened: ByteSource, *, keep_text: bool) -> Reader:
     lines = text_lines(opened)
     suffix = PurePath(opened.file_name).suffix.lower()
     if suffix in _JSON_SUFFIXES or (suffix not in _TAB_SUFFIXES | {".csv"} and _is_json(lines)):
-        return JsonLinesReader(lines)
-    return DelimitedReader(lines, delimiter="\t" if suffix in _TAB_SUFFIXES else None)
+        return JsonLinesReader(lines, keep_text=keep_text)
+    delimiter = "\t" if suffix in _TAB_SUFFIXES else None
+    return DelimitedReader(lines, delimiter=delimiter, keep_text=keep_text)
 
 
 def _is_json(lines: TextLines) -> bool:

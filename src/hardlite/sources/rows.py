@@ -7,6 +7,7 @@ from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
 from hardlite.sources.conversion import ColumnConverter, Misfit
 from hardlite.sources.faults import UnfitRowError
 from hardlite.sources.reading import Source
+from hardlite.sources.rejects import is_reason_column, json_row
 from hardlite.sources.target import Target, is_optional, is_required
 
 __all__ = ["Row", "checked", "rows_for"]
@@ -17,11 +18,13 @@ class Row(dict[str, object]):
 
     Attributes:
         line: the line of the source on which it starts, or the number of the row, counted from 1.
+        text: what the source has for it, if that was asked for and the source is text; else empty.
     """
 
-    __slots__ = ("line",)
+    __slots__ = ("line", "text")
 
     line: int
+    text: bytes
 
 
 def rows_for(target: Target, source: Source, nulls: frozenset[str]) -> Iterator[Row | UnfitRow]:
@@ -57,6 +60,7 @@ class _Conversion:
     def __init__(self, target: Target, source: Source, nulls: frozenset[str]) -> None:
         self._target = target
         self._unit: Unit = source.unit
+        self._keep_text = source.keep_text
         self._required = [column.key for column in target.table.columns if is_required(column)]
         self._converters = {
             column.key: ColumnConverter(
@@ -80,27 +84,56 @@ class _Conversion:
         fields = zip(*columns, strict=True) if columns else repeat((), len(block.lines))
         # Nested maps: no Python code runs for a row or a field.
         rows = list(map(Row, map(zip, repeat(tuple(converted)), fields)))
-        for row, line in zip(rows, block.lines, strict=True):
-            row.line = line
+        texts = block.texts or repeat(b"", len(block.lines))
+        for row, line, text in zip(rows, block.lines, texts, strict=True):
+            row.line, row.text = line, text
         items: list[Row | UnfitRow] = list(map(_dense, rows) if block.sparse else rows)
-        for index, (reason, detail) in misfits.items():
-            line = block.lines[index]
-            items[index] = UnfitRow(line=line, reason=reason, detail=detail, unit=self._unit)
+        for index, (reason, detail, column) in misfits.items():
+            items[index] = UnfitRow(
+                line=block.lines[index],
+                unit=self._unit,
+                reason=reason,
+                detail=detail,
+                column=column,
+                text=self._text(block, index),
+            )
+        if bare := self._bare_reasons(block):
+            items = [item for index, item in enumerate(items) if index not in bare]
         items += block.unfit
         return items
+
+    def _text(self, block: Block, index: int) -> bytes:
+        """Return what the source has for a row; where that is no text, its values as JSON."""
+        if block.texts:
+            return block.texts[index]
+        values = {name: values[index] for name, values in block.columns.items()}
+        return json_row(values) if self._keep_text else b""
+
+    def _bare_reasons(self, block: Block) -> set[int]:
+        """Return which rows are but the reason why an earlier import rejected the next line."""
+        names = set(filter(self._is_passed_over, block.columns))
+        noted = {index for name in names for index in _given(block.columns[name])}
+        for name in block.columns.keys() - names if noted else ():
+            noted -= _given(block.columns[name])
+        return noted
+
+    def _is_passed_over(self, name: str) -> bool:
+        return is_reason_column(name) and self._target.column(name) is None
 
     def _columns(self, block: Block, misfits: dict[int, Misfit]) -> dict[str, Sequence[object]]:
         """Return the values of each column of the table that the block or the table calls for."""
         columns: dict[str, Sequence[object]] = {}
         for name, values in block.columns.items():
             column = self._target.column(name)
+            if column is None and self._is_passed_over(name):
+                continue
             if column is None:
-                unknown = (f"the table has no column {name}", "")
+                unknown = (f"the table has no column {name}", "", name)
                 misfits.update(dict.fromkeys(_given(values), unknown))
             elif column.key in columns:
                 # JSON may spell a key once this way and once that way.
                 before = columns[column.key]
-                twice = (f"column {column.name} is named twice", "")
+                twice = (f"column {column.name} is named twice", "", column.name)
                 misfits.update(dict.fromkeys(_given(values) & _given(before), twice))
                 pairs = zip(before, values, strict=True)
                 columns[column.key] = [new if old is ABSENT else old for old, new in pairs]
@@ -119,5 +152,5 @@ def _given(values: Sequence[object]) -> set[int]:
 def _dense(row: Row) -> Row | UnfitRow:
     """Leave out what the source says nothing about: the database has a default for it."""
     dense = Row((key, value) for key, value in row.items() if value is not ABSENT)
-    dense.line = row.line
-    return dense or UnfitRow(line=row.line, reason="an object without keys")
+    dense.line, dense.text = row.line, row.text
+    return dense or UnfitRow(line=row.line, reason="an object without keys", text=row.text)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from hardlite.sources.column_types import keeping_all
 from hardlite.sources.faults import SourceError
 from hardlite.sources.reading import Source
+from hardlite.sources.rejects import is_reason_column
 
 __all__ = ["Target", "find_table", "is_optional", "is_required", "match"]
 
@@ -22,10 +23,12 @@ class Target:
     Attributes:
         table: the table.
         columns: its columns by their names in any case, as SQLite sees names.
+        passed_over: columns of the source that hold the reasons of an earlier import.
     """
 
     table: Table
     columns: Mapping[str, Column[Any]]
+    passed_over: frozenset[str] = frozenset()
 
     def column(self, name: str) -> Column[Any] | None:
         """Return the column that a source calls ``name``."""
@@ -61,12 +64,15 @@ def match(source: Source, table: Table) -> Target:
         table=table, columns={column.name.casefold(): column for column in table.columns}
     )
     unknown = [name for name in source.columns if target.column(name) is None]
+    passed_over = frozenset(filter(is_reason_column, unknown))
+    unknown = [name for name in unknown if name not in passed_over]
     if unknown:
         raise SourceError(
             f"{source.title} has columns that the table {table.name} lacks: {', '.join(unknown)}",
             _nearest(unknown, table.columns.keys()),
         )
-    computed = [name for name in source.columns if target.columns[name.casefold()].computed]
+    columns = {name: target.column(name) for name in source.columns}
+    computed = [name for name, column in columns.items() if column is not None and column.computed]
     if computed:
         raise SourceError(
             f"{source.title} has values for generated columns: {', '.join(computed)}",
@@ -84,7 +90,7 @@ def match(source: Source, table: Table) -> Target:
             f"{', '.join(missing)}",
             "Add them to the source, or give the columns a default.",
         )
-    return target
+    return dataclasses.replace(target, passed_over=passed_over)
 
 
 def is_required(column: Column[Any]) -> bool:

@@ -32,6 +32,12 @@ class TextLines:
         # A map of a method of bytes: no Python code runs for a line.
         return map(bytes.decode, self.raw)
 
+    def recorded(self, record: list[bytes]) -> Iterator[str]:
+        """Yield the same, and put each line into ``record`` as it was read."""
+        for line in self.raw:
+            record.append(line)
+            yield line.decode()
+
 
 def text_lines(source: ByteSource) -> TextLines:
     """Return the lines of ``source``.

@@ -1,0 +1,59 @@
+"""What became of one source of a command."""
+
+import dataclasses
+from pathlib import Path
+from typing import cast
+
+from hardlite.imports.reasons import ReasonTally
+from hardlite.imports.rejections import Rejection
+from hardlite.imports.report import ImportReport
+from hardlite.sources import Row, UnfitRow, Unit
+
+__all__ = ["Imported", "columns_of", "line_of", "reason_of", "why"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """One source that went into one table, as far as it did.
+
+    Attributes:
+        source: what messages call the source.
+        unit: what the places of its rows are counted in.
+        table: the name of the table.
+        report: what became of its rows; after an interrupt without the list of rejected ones.
+        reasons: why rows were rejected, with lines, also after an interrupt.
+        rejects: the file that has the rejected rows.
+    """
+
+    source: str
+    unit: Unit
+    table: str
+    report: ImportReport
+    reasons: ReasonTally
+    rejects: Path | None
+
+
+def line_of(rejection: Rejection) -> int:
+    """Return the line of the source on which a rejected row starts, or the row's number."""
+    return cast("Row | UnfitRow", rejection.item).line
+
+
+def reason_of(rejection: Rejection) -> str:
+    """Return why a row was rejected, in words that rows with the same fault share."""
+    item = rejection.item
+    return item.reason if isinstance(item, UnfitRow) else rejection.reason
+
+
+def why(rejection: Rejection) -> str:
+    """Return in one line why a row was rejected, with what is particular to it but its line."""
+    item = rejection.item
+    reason = f"{item.reason} {item.detail}" if isinstance(item, UnfitRow) else rejection.reason
+    return " ".join(reason.split())
+
+
+def columns_of(rejection: Rejection) -> list[str]:
+    """Return the columns that are at fault, as far as they are known."""
+    item = rejection.item
+    if isinstance(item, UnfitRow) and item.column is not None:
+        return [item.column]
+    return list(rejection.columns)
