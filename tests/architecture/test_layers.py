@@ -21,6 +21,7 @@ lock_holders
 connections
 wal_reset execution_options fair_pool pragmas engine plugin
 retry sessions
+pages
 imports
 sources
 demo

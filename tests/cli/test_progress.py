@@ -27,6 +27,7 @@ BATCH = BatchResult(
     wait=0.0,
     hold=0.0,
     prepare=0.0,
+    ended=0.0,
     error=None,
 )
 

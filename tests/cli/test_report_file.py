@@ -35,6 +35,27 @@ def test_the_report_says_what_was_imported_how_and_what_was_not(
     )
 
 
+def test_a_report_that_ends_in_html_is_a_page_with_a_section_for_each_source(
+    hardlite: Command, write: Write, db_path: Path, tmp_path: Path
+) -> None:
+    paths = write("a.csv", "n\n1\n2\n"), write("b.csv", "n\n<b>\n")
+
+    ran = hardlite(
+        "import", *paths, db_path, "--create", "--table", "t", "--report", tmp_path / "r.HTML"
+    )
+
+    page = (tmp_path / "r.HTML").read_text(encoding="utf-8")
+    assert ran.code == 1
+    assert "<title>Import into app.db</title>" in page
+    for path, committed in zip(paths, (2, 0), strict=True):
+        section = page.partition(f"<h2>{path} → t</h2>")[2].partition("</section>")[0]
+        assert f"<dt>committed</dt><dd>{committed}</dd>" in section
+    assert "column n (INTEGER) cannot hold the value &#x27;&lt;b&gt;&#x27;" in section
+    assert '<td class="n" data-name="line">2</td>' in section
+    assert '<td class="" data-name="column">n</td>' in section
+    assert f"sqlite:///{db_path}. Made by hardlite" in page
+
+
 def test_the_report_replaces_an_older_one_and_leaves_nothing_else_behind(
     hardlite: Command, write: Write, db_path: Path, tmp_path: Path
 ) -> None:

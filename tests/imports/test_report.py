@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pickle
 import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -12,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from hardlite import batched_unit_of_work
 from hardlite.errors import ImportRejectedError
 from hardlite.imports.batch_units import Work
-from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import BatchResult, ImportReport
+from hardlite.imports.constraints import Constraint, ConstraintDict
+from hardlite.imports.rejections import Rejection, RejectionDict
+from hardlite.imports.report import BatchDict, BatchResult, ImportReport, ReportDict
+from hardlite.imports.resume_points import ResumePointDict
 from tests.fixtures.library import AUTHORS, add_with_books, author
 
 
@@ -31,6 +34,7 @@ def batch(index: int, **changes: object) -> BatchResult:
         "wait": 0.125,
         "hold": 0.25,
         "prepare": 0.5,
+        "ended": 1.0,
         "error": None,
     }
     return BatchResult(**(values | changes))
@@ -77,6 +81,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
         "skipped": 2,
         "stopped": True,
         "elapsed": 1.5,
+        "max_hold": None,
         "error": "ValueError: no disk",
         "rejections_lost": 0,
         "resumed_from": None,
@@ -94,6 +99,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "wait": 0.125,
                 "hold": 0.25,
                 "prepare": 0.5,
+                "ended": 1.0,
                 "error": "IntegrityError: UNIQUE constraint failed: t.id",
             },
             {
@@ -109,6 +115,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "wait": 0.125,
                 "hold": 0.25,
                 "prepare": 0.5,
+                "ended": 1.0,
                 "error": "ValueError: no disk",
             },
         ],
@@ -212,3 +219,26 @@ def test_the_records_do_not_change() -> None:
     for record in (GOOD, GOOD.batches[0], BAD.rejections[0]):
         with pytest.raises(AttributeError):
             setattr(record, dataclasses.fields(record)[0].name, 5)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        ImportReport,
+        BatchResult,
+        Rejection,
+        Constraint,
+        ReportDict,
+        BatchDict,
+        RejectionDict,
+        ConstraintDict,
+        ResumePointDict,
+    ],
+)
+def test_the_page_about_reports_names_every_field(record: type) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/report.md").read_text(encoding="utf-8")
+
+    fields = [name for name in record.__annotations__ if not name.startswith("_")]
+    if dataclasses.is_dataclass(record):
+        fields = [field.name for field in dataclasses.fields(record)]
+    assert [name for name in fields if f"`{name}`" not in page] == []

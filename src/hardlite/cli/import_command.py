@@ -71,7 +71,12 @@ def import_command(
         typer.Option(help="A text that stands for no value, such as NA. May be repeated."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write what became of every batch.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what became of every batch: a page for a browser if the name ends in "
+            ".html, else JSON.",
+        ),
     ] = None,
     rejects: Annotated[
         Path | None,

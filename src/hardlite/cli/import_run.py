@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from rich.console import Console
 from sqlalchemy.engine import Engine
@@ -17,6 +17,7 @@ from hardlite.cli.imported import Imported, line_of, reason_of
 from hardlite.cli.output_file import OutputFile, output_file
 from hardlite.cli.planning import ImportOptions, Planned, plan
 from hardlite.cli.progress_view import progress_view
+from hardlite.cli.report_html import html_report
 from hardlite.cli.report_json import json_report
 from hardlite.cli.summary import show_summary
 from hardlite.clock import system_clock
@@ -29,6 +30,8 @@ from hardlite.profile import Profile
 from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
 
 __all__ = ["run_import"]
+
+_PAGES: Final = frozenset({".html", ".htm"})
 
 
 def run_import(options: ImportOptions, *, out: Console, err: Console) -> ExitCode:
@@ -73,7 +76,10 @@ def _write_report(
     output: OutputFile, imported: Sequence[Imported], database: str, code: ExitCode
 ) -> None:
     with output.draft.open("w", encoding="utf-8", errors="backslashreplace") as draft:
-        draft.writelines(json_report(imported, database=database, ok=code is ExitCode.DONE))
+        if output.path.suffix.lower() in _PAGES:
+            draft.write(html_report(imported, database=database))
+        else:
+            draft.writelines(json_report(imported, database=database, ok=code is ExitCode.DONE))
     output.finish()
 
 

@@ -9,7 +9,7 @@ from typing import Final, SupportsIndex, cast, overload
 
 from hardlite.imports.constraints import Constraint
 from hardlite.imports.reasons import ReasonTally
-from hardlite.imports.rejections import Rejection, in_one_line
+from hardlite.imports.rejections import Rejection, in_one_line, shown
 from hardlite.imports.spill_file import SpillFile
 
 __all__ = ["RejectionLog"]
@@ -169,7 +169,7 @@ def _pickled(item: object) -> bytes:
     try:
         return pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
     except Exception:  # noqa: BLE001 - an item may be anything, and so may what its pickling raises
-        return pickle.dumps(_shown(item), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(shown(item), pickle.HIGHEST_PROTOCOL)
 
 
 def _unpickled(data: bytes) -> object:
@@ -178,10 +178,3 @@ def _unpickled(data: bytes) -> object:
     except Exception as error:  # noqa: BLE001 - as above
         return f"<an item that cannot be unpickled: {in_one_line(error)}>"
     return item
-
-
-def _shown(item: object) -> str:
-    try:
-        return repr(item)
-    except Exception as error:  # noqa: BLE001 - as above
-        return f"<an item whose repr fails: {in_one_line(error)}>"

@@ -6,7 +6,7 @@ from typing import TypedDict
 from hardlite.errors import HardliteError
 from hardlite.imports.constraints import Constraint, ConstraintDict, constraint_of
 
-__all__ = ["Rejection", "RejectionDict", "in_one_line"]
+__all__ = ["Rejection", "RejectionDict", "in_one_line", "shown"]
 
 
 class RejectionDict(TypedDict):
@@ -73,7 +73,7 @@ class Rejection:
         """Return plain values; the item as its `repr`."""
         return {
             "position": self.position,
-            "item": repr(self.item),
+            "item": shown(self.item),
             "reason": self.reason,
             "error_type": self.error_type,
             "constraint": None if self.constraint is None else self.constraint.to_dict(),
@@ -92,3 +92,11 @@ def in_one_line(error: BaseException) -> str:
     """Return the name and the message of ``error``, without the statement and its values."""
     cause = _cause(error)
     return " ".join(f"{type(cause).__name__}: {cause}".split())
+
+
+def shown(item: object) -> str:
+    """Return the `repr` of an item, which may be anything, also one whose repr fails."""
+    try:
+        return repr(item)
+    except Exception as error:  # noqa: BLE001 - it may raise anything
+        return f"<an item whose repr fails: {in_one_line(error)}>"

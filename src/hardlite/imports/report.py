@@ -1,19 +1,26 @@
 """What an import kept and what it left out: frozen records, and how they are told."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from hardlite.errors import ImportRejectedError
+from hardlite.imports.reasons import ReasonTally
 from hardlite.imports.rejection_log import RejectionLog
-from hardlite.imports.rejections import Rejection, RejectionDict, in_one_line
+from hardlite.imports.rejections import Rejection, RejectionDict, in_one_line, shown
 from hardlite.imports.resume_points import ResumePoint, ResumePointDict
+from hardlite.pages import ReasonLine, RejectionLine, Section, page
 
-__all__ = ["BatchResult", "ImportReport", "Outcome"]
+__all__ = ["SHOWN_REJECTIONS", "BatchResult", "ImportReport", "Outcome"]
+
+SHOWN_REJECTIONS: Final = 100
+"""On a page: it is to be read, and not too large for a phone."""
 
 Outcome = Literal["committed", "partial", "rejected", "failed"]
 
 _SHOWN_REASONS = 5
+_REASONS_ON_A_PAGE = 20
 
 
 class BatchDict(TypedDict):
@@ -31,6 +38,7 @@ class BatchDict(TypedDict):
     wait: float
     hold: float
     prepare: float
+    ended: float
     error: str | None
 
 
@@ -44,6 +52,7 @@ class ReportFacts(TypedDict):
     skipped: int
     stopped: bool
     elapsed: float
+    max_hold: float | None
     error: str | None
     rejections_lost: int
     resumed_from: ResumePointDict | None
@@ -74,6 +83,7 @@ class BatchResult:
         wait: seconds spent waiting for the turn.
         hold: seconds the turn lasted; the longest one, if there were several.
         prepare: seconds spent taking items from the source and preparing them.
+        ended: seconds from the start of the import to the end of this batch.
         error: the first error of the batch.
     """
 
@@ -89,6 +99,7 @@ class BatchResult:
     wait: float
     hold: float
     prepare: float
+    ended: float
     error: Exception | None
 
     def to_dict(self) -> BatchDict:
@@ -106,6 +117,7 @@ class BatchResult:
             "wait": self.wait,
             "hold": self.hold,
             "prepare": self.prepare,
+            "ended": self.ended,
             "error": None if self.error is None else in_one_line(self.error),
         }
 
@@ -124,6 +136,7 @@ class ImportReport:
         elapsed: seconds from the first item to the last commit.
         resumed_from: where the import under this resume key stood before; None without a key.
             What is counted here is what came after that.
+        max_hold: seconds a batch should have held the turn; None if nobody knows.
     """
 
     batches: tuple[BatchResult, ...]
@@ -132,6 +145,7 @@ class ImportReport:
     stopped: bool
     elapsed: float
     resumed_from: ResumePoint | None = None
+    max_hold: float | None = None
 
     @property
     def committed(self) -> int:
@@ -192,6 +206,82 @@ class ImportReport:
             lines.append(f"{log.lost} rejections could not be kept: {log.lost_because}")
         return "\n".join(lines)
 
+    def to_html(self, title: str = "Import report") -> str:
+        """Return a page for a browser that needs nothing but itself, and has no script.
+
+        It has the figures, a timeline of the batches, the reasons for rejections and the first
+        hundred rejected items: as they were written by others, so that none of it is taken for markup.
+
+        Args:
+            title: the heading of the page.
+
+        >>> report = ImportReport(batches=(), rejections=(), error=None, stopped=False, elapsed=0)
+        >>> "<script" in report.to_html("<script>alert(1)</script>")
+        False
+        """
+        log = self._log()
+        first = itertools.islice(self.rejections, SHOWN_REJECTIONS)
+        lines = [
+            RejectionLine(
+                place=rejection.position,
+                columns=", ".join(rejection.columns),
+                reason=rejection.reason,
+                item=shown(rejection.item),
+            )
+            for rejection in first
+        ]
+        section = self.section(
+            title="", noun="items", place="position", reasons=log.reasons, rejections=lines
+        )
+        return page(title, [section], made_by="Made by hardlite.")
+
+    def section(
+        self,
+        *,
+        title: str,
+        noun: str,
+        place: str,
+        reasons: ReasonTally,
+        rejections: Sequence[RejectionLine],
+    ) -> Section:
+        """Return what a page tells of this import.
+
+        Args:
+            title: what was imported; empty if the page has but this one.
+            noun: what the items are called, in the plural.
+            place: what their places are called.
+            reasons: why items were rejected.
+            rejections: the first of them.
+        """
+        most = reasons.most_common(_REASONS_ON_A_PAGE)
+        return Section(
+            title=title,
+            noun=noun,
+            place=place,
+            ok=self.ok,
+            stopped=self.stopped,
+            committed=self.committed,
+            rejected=self.rejected,
+            skipped=self.skipped,
+            elapsed=self.elapsed,
+            troubles=self._troubles(),
+            batches=self.batches,
+            max_hold=self.max_hold,
+            reasons=[
+                ReasonLine(
+                    text=reason.text,
+                    count=reason.count,
+                    constraint=""
+                    if reason.constraint is None
+                    else str(reason.constraint).replace("->", "→"),
+                    places=reason.places,
+                )
+                for reason in most
+            ],
+            further=self.rejected - sum(reason.count for reason in most),
+            rejections=rejections,
+        )
+
     def to_dict(self) -> ReportDict:
         """Return plain values, ready for `json.dumps`; the schema is named in the result."""
         return {
@@ -210,10 +300,23 @@ class ImportReport:
             "skipped": self.skipped,
             "stopped": self.stopped,
             "elapsed": self.elapsed,
+            "max_hold": self.max_hold,
             "error": None if self.error is None else in_one_line(self.error),
             "rejections_lost": self.rejections_lost,
             "resumed_from": None if self.resumed_from is None else self.resumed_from.to_dict(),
         }
+
+    def _troubles(self) -> list[str]:
+        told = []
+        if self.resumed_from is not None and self.resumed_from.position:
+            told.append(str(self.resumed_from))
+        if self.error is not None:
+            told.append(f"Stopped by {in_one_line(self.error)}")
+        elif self.stopped:
+            told.append("Stopped before the end of the source.")
+        if self.rejections_lost:
+            told.append(f"{self.rejections_lost:,} rejections could not be kept.")
+        return told
 
     def _log(self) -> RejectionLog:
         kept = self.rejections

@@ -60,10 +60,11 @@ class ImportRun:
         self._clock = clock
         self._results: list[BatchResult] = []
         self._errors = KeptErrors()
+        self._started = clock.now()
 
     def to_the_end(self) -> ImportReport:
         """Import all that is left, or as much as can be."""
-        started = self._clock.now()
+        self._started = self._clock.now()
         error: Exception | None = None
         stopped = False
         try:
@@ -87,8 +88,9 @@ class ImportRun:
             rejections=self._rejecting.log,
             error=error,
             stopped=stopped,
-            elapsed=self._clock.now() - started,
+            elapsed=self._clock.now() - self._started,
             resumed_from=None if self._progress is None else self._progress.before,
+            max_hold=self._max_hold,
         )
 
     def _is_to_stop(self) -> bool:
@@ -109,7 +111,8 @@ class ImportRun:
             ],
             key=lambda rejection: rejection.position,
         )
-        result = _result(len(self._results), batch, written, len(rejections))
+        ended = self._clock.now() - self._started
+        result = _result(len(self._results), batch, written, len(rejections), ended)
         self._results.append(result)
         self._rejecting.keep(rejections)
         if batch.items:
@@ -157,7 +160,7 @@ class ImportRun:
         )
 
 
-def _result(index: int, batch: Batch, written: Written, rejected: int) -> BatchResult:
+def _result(index: int, batch: Batch, written: Written, rejected: int, ended: float) -> BatchResult:
     outcome: Outcome = "committed"
     if written.failure is not None:
         outcome = "failed"
@@ -176,5 +179,6 @@ def _result(index: int, batch: Batch, written: Written, rejected: int) -> BatchR
         wait=written.wait,
         hold=written.hold,
         prepare=batch.seconds,
+        ended=ended,
         error=written.failure or (written.faults[0].error if written.faults else None),
     )
