@@ -20,6 +20,7 @@ np = pytest.importorskip("numpy")
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
+compute = pytest.importorskip("pyarrow.compute")
 dataset = pytest.importorskip("pyarrow.dataset")
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -180,6 +181,7 @@ PLAIN = [
     (column([1, None], pa.uint64()), [1, None]),
     (column(["a", None], pa.large_string()), ["a", None]),
     (column(["a", None], pa.dictionary(pa.int8(), pa.string())), ["a", None]),
+    (pa.table({"c": compute.run_end_encode(pa.array([1, 1]))}), [1, 1]),
     (column([b"a", None], pa.binary()), [b"a", None]),
     (column([0, None], pa.date32()), [dt.date(1970, 1, 1), None]),
     (column([NEW_YEAR, None], pa.timestamp("ns")), [NEW_YEAR, None]),

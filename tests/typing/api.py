@@ -1,5 +1,6 @@
 """What type checkers make of programs that use hardlite; checked by mypy and pyright, never run."""
 
+import sqlite3
 from typing import assert_type
 
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, text
@@ -67,6 +68,29 @@ table = Table("note", MetaData(), Column("id", Integer, primary_key=True))
 assert_type(batched_unit_of_work(engine, [{"id": 1}], table, conflict="ignore"), ImportReport)
 assert_type(batched_unit_of_work(factory, iter([{"id": 1}]), Note, progress=True), ImportReport)
 assert_type(batched_unit_of_work(engine, [{"id": 1}], table.insert(), total=1), ImportReport)
+other = sqlite3.connect("other.db")
+assert_type(batched_unit_of_work(engine, other.execute("SELECT 1 AS id"), table), ImportReport)
+with factory() as reading:
+    found = reading.execute(text("SELECT 1 AS id"))
+    assert_type(batched_unit_of_work(engine, found, table), ImportReport)
+
+
+class Frame:
+    """As pandas, polars and pyarrow have them."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return 0
+
+
+def checked(row: dict[str, object]) -> dict[str, object]:
+    return row
+
+
+assert_type(batched_unit_of_work(engine, Frame(), table, prepare=checked), ImportReport)
+assert_type(batched_unit_of_work(engine, found.mappings(), table, prepare=dict), ImportReport)
 report = batched_unit_of_work(
     engine,
     ["1"],

@@ -142,9 +142,10 @@ def to_datetime(value: object) -> dt.datetime:
 
     SQLite's own functions do the same (sqlite.org, "Date And Time Functions").
     """
-    if isinstance(value, dt.date):
-        at_midnight = dt.datetime.combine(value, dt.time())
-        moment = value if isinstance(value, dt.datetime) else at_midnight
+    if isinstance(value, dt.datetime):
+        moment = value
+    elif isinstance(value, dt.date):
+        moment = dt.datetime.combine(value, dt.time())
     else:
         moment = dt.datetime.fromisoformat(_exact_time(value))
     if moment.tzinfo is None:
