@@ -20,11 +20,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import bulk_isolation
 from bulk_peers import PRAGMAS
 from bulk_ways import WAYS
 from flights import flight_values
 
 _SUBJECTS = ("hardlite-table", "hardlite-class", "hardlite-dates")
+_ISOLATED_ROWS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Run:
 
     wall: float
     cpu: float
+    rejected: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,20 +70,48 @@ def main() -> None:
         values = flight_values(options.rows)
         data.write_bytes(marshal.dumps(values))
         results = Results(len(values), {name: [] for name in names})
+        fewer = Path(directory, "fewer")
+        fewer.write_bytes(marshal.dumps(values[:_ISOLATED_ROWS]))
+        isolated_rows = min(len(values), _ISOLATED_ROWS)
         del values
         _explain(results.rows, options.rounds, Path(directory))
         for number in range(options.rounds):
             for name in names:
                 if number < options.slow_rounds or not WAYS[name].slow:
                     _say(f"round {number + 1} of {options.rounds}: {name}")
-                    results.runs[name].append(_run(name, data, Path(directory)))
-    _say("")
-    _print_rates(results)
-    for subject in _SUBJECTS:
-        _print_comparison(results, subject)
+                    results.runs[name].append(_run("bulk_ways.py", name, data, Path(directory)))
+        _say("")
+        _print_rates(results)
+        for subject in _SUBJECTS:
+            _print_comparison(results, subject)
+        _measure_isolation(options, isolated_rows, fewer, Path(directory))
     for name in options.ways:
         if name in missing:
             print(f"missing: {WAYS[name].title} (package {missing[name]} is not installed)")
+
+
+def _measure_isolation(options: argparse.Namespace, rows: int, data: Path, directory: Path) -> None:
+    if options.shares:
+        print(
+            f"\nThe good rows kept and the bad ones found, of {rows} flights with foreign keys, "
+            "1000 a commit: rows/s\n"
+            f"{'bad, of 100':>12}{'rejected':>10}"
+            + "".join(f"{name:>12}" for name in bulk_isolation.WAYS)
+            + "".join(f"{'times ' + name:>18}" for name in list(bulk_isolation.WAYS)[1:])
+        )
+    for share in options.shares:
+        results = Results(rows, {name: [] for name in bulk_isolation.WAYS})
+        for number in range(options.slow_rounds):
+            for name, runs in results.runs.items():
+                _say(f"round {number + 1} of {options.slow_rounds}: {share} bad, {name}")
+                runs.append(_run("bulk_isolation.py", name, share, data, directory))
+        _say("")
+        rates = "".join(f"{results.rate(name):12,.0f}" for name in results.runs)
+        peers = list(results.runs)[1:]
+        times = "".join(
+            f"{statistics.median(results.faster('hardlite', peer, 'wall')):18.2f}" for peer in peers
+        )
+        print(f"{share:>12}{results.runs['hardlite'][0].rejected:10}{rates}{times}", flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -92,6 +123,14 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
     parser.add_argument(
+        "--shares",
+        nargs="*",
+        choices=bulk_isolation.SHARES,
+        default=bulk_isolation.SHARES,
+        metavar="SHARE",
+        help="of bad rows among a hundred, for the ways to keep the others; none to leave it out",
+    )
+    parser.add_argument(
         "--directory", type=Path, help="where the files go; the system's temporary one"
     )
     return parser.parse_args()
@@ -101,10 +140,12 @@ def _is_there(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _run(name: str, data: Path, directory: Path) -> Run:
+def _run(program: str, *arguments: str | Path) -> Run:
+    """Run ``program`` with these arguments, of which the last is a directory for its file."""
+    *given, directory = arguments
     with tempfile.TemporaryDirectory(dir=directory) as place:
-        program = Path(__file__).with_name("bulk_ways.py")
-        command = [sys.executable, str(program), name, str(data), str(Path(place, "flights.db"))]
+        path = Path(__file__).with_name(program)
+        command = [sys.executable, str(path), *map(str, given), str(Path(place, "flights.db"))]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
     return Run(**json.loads(done.stdout))
 

@@ -7,13 +7,19 @@ import zipfile
 
 from hardlite.demo.data import data_directory
 
-__all__ = ["COLUMNS", "NUMBERS", "flight_values"]
+__all__ = ["COLUMNS", "NUMBERS", "PARENTS", "flight_values", "parent_values"]
 
 COLUMNS = (
     "year", "month", "day", "dep_time", "sched_dep_time", "dep_delay", "arr_time",
     "sched_arr_time", "arr_delay", "carrier", "flight", "tailnum", "origin", "dest",
     "air_time", "distance", "hour", "minute", "time_hour",
 )  # fmt: skip
+PARENTS = {
+    "carrier": ("airlines", "carrier"),
+    "tailnum": ("planes", "tailnum"),
+    "origin": ("airports", "faa"),
+    "dest": ("airports", "faa"),
+}
 NUMBERS = frozenset(COLUMNS) - {"carrier", "tailnum", "origin", "dest", "time_hour"}
 _MISSING = {"", "NA"}
 
@@ -37,3 +43,12 @@ def flight_values(limit: int | None = None) -> list[tuple[int | str | None, ...]
             )
             for line in itertools.islice(lines, limit)
         ]
+
+
+def parent_values() -> dict[str, frozenset[str]]:
+    """Return what stands in the tables that a flight points to, by the flight's column."""
+    parents = {}
+    for column, (table, key) in PARENTS.items():
+        with (data_directory() / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            parents[column] = frozenset(line[key] for line in csv.DictReader(file))
+    return parents

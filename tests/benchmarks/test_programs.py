@@ -53,8 +53,8 @@ def test_bulk_compares_hardlite_with_the_driver_and_sqlalchemy(tmp_path: Path) -
     needs_flights()
 
     told = printed_by(
-        "bulk.py", "--rows", "50", "--rounds", "1", "--directory", str(tmp_path), "--ways",
-        *WAYS_OF_SQLALCHEMY,
+        "bulk.py", "--rows", "50", "--rounds", "1", "--directory", str(tmp_path), "--shares",
+        "--ways", *WAYS_OF_SQLALCHEMY,
     )  # fmt: skip
 
     assert "50 flights of 19 columns, 1 rounds" in told
@@ -68,14 +68,32 @@ def test_bulk_compares_hardlite_with_other_libraries(way: str, tmp_path: Path) -
     package = WAYS_OF_OTHERS[way]
 
     told = printed_by(
-        "bulk.py", "--rows", "50", "--rounds", "1", "--directory", str(tmp_path), "--ways",
-        "hardlite-table", way,
+        "bulk.py", "--rows", "50", "--rounds", "1", "--directory", str(tmp_path), "--shares",
+        "--ways", "hardlite-table", way,
     )  # fmt: skip
 
     is_missing = f"(package {package} is not installed)" in told
     assert is_missing == (find_spec(package) is None)
     if is_missing:
         pytest.skip(f"{package} is not installed")
+
+
+def test_bulk_keeps_the_good_rows_in_three_ways(tmp_path: Path) -> None:
+    needs_flights()
+
+    told = printed_by(
+        "bulk.py", "--rows", "2000", "--rounds", "1", "--directory", str(tmp_path), "--shares",
+        "0", "16", "real", "--ways", "raw",
+    )  # fmt: skip
+
+    header, *lines = told.partition("rows/s\n bad")[2].splitlines()
+    assert "hardlite   bisection  savepoints" in header
+    assert [line.split()[0] for line in lines] == ["0", "16", "real"]
+    clean, some, real = (int(line.split()[1]) for line in lines)
+    assert clean == 0
+    assert 200 < some < 500
+    assert real > 200
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_overhead_compares_a_hardened_engine_with_two_others(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 from sqlalchemy import Engine, Integer, MetaData, String, Table, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import Column
 
 from hardlite import ImportReport, batched_unit_of_work
@@ -171,3 +172,42 @@ def test_rows_of_a_class_of_their_own_go_the_same_way(engine: Engine, stars: Tab
     assert greedy.ok
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT name FROM stars WHERE id = 100")) is None
+
+
+def test_none_that_means_unset_is_left_out_there_too(engine: Engine) -> None:
+    """To a class None stands for the default of the database; and the batch is tried once."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Star(Base):
+        __tablename__ = "stars"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(server_default="nameless")
+
+    Base.metadata.create_all(engine)
+    tried: list[None] = []
+    event.listen(engine, "savepoint", lambda *_: tried.append(None))
+
+    alike = [{"id": n % 40, "name": None} for n in range(60)]
+    report = batched_unit_of_work(engine, alike, Star, on_error="isolate")
+
+    assert tuple(rejection.position for rejection in report.rejections) == tuple(range(40, 60))
+    assert tried == []
+    mixed = [{"id": 100, "name": None}, {"id": 100, "name": "x"}, {"id": 101, "name": "y"}]
+    report = batched_unit_of_work(engine, mixed, Star, on_error="isolate")
+    assert [rejection.position for rejection in report.rejections] == [1]
+    with engine.connect() as connection:
+        names = connection.execute(text("SELECT name, count(*) FROM stars GROUP BY name"))
+        assert dict(map(tuple, names)) == {"nameless": 41, "y": 1}
+
+
+def test_an_item_that_is_no_row_is_rejected_alone(engine: Engine, stars: Table) -> None:
+    items = [{"id": 1, "name": "x"}, ("id", "name"), {"id": 2, "name": "y"}]
+
+    report = batched_unit_of_work(engine, items, stars, on_error="isolate")
+
+    assert [rejection.position for rejection in report.rejections] == [1]
+    assert "must be a mapping" in report.rejections[0].reason
+    assert report.batches[0].attempts == 1
+    assert kept(engine) == [1, 2]

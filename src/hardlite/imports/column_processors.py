@@ -27,9 +27,14 @@ def column_processor(column_type: TypeEngine[Any], dialect: Dialect) -> ColumnPr
     process = adapted.bind_processor(dialect)
     if process is None:
         return None
-    # A type of somebody else's may count its calls, or give each of them another answer.
-    moments = type(adapted) in {DATE, DATETIME, TIME}
-    return _each_moment_once(process) if moments else lambda values: map(process, values)
+    if isinstance(adapted, DATE | DATETIME | TIME) and _is_sqlalchemys(adapted):
+        return _each_moment_once(process)
+    return lambda values: map(process, values)
+
+
+def _is_sqlalchemys(adapted: TypeEngine[Any]) -> bool:
+    """Say no to somebody else's: that may count its calls, or give each of them another answer."""
+    return type(adapted).__module__.startswith("sqlalchemy.")
 
 
 def _each_moment_once(process: _Processor) -> ColumnProcessor:

@@ -73,7 +73,8 @@ class GoodRows:
         refused: list[_Refused],
     ) -> list[Fault]:
         """Say also of the rows that break a foreign key which one it is."""
-        nameless = {id(error) for _, error in refused if result_code(error) == _FOREIGN_KEY}
+        errors = {id(error): error for _, error in refused}
+        nameless = {key for key, error in errors.items() if result_code(error) == _FOREIGN_KEY}
         if not nameless:
             return [Fault(offset, error) for offset, error in refused]
         rows = [insert.row(values, offset) for offset, error in refused if id(error) in nameless]
@@ -156,7 +157,7 @@ class _Rest:
 
     def _told_once(self, error: Exception, call: Call) -> Exception:
         """Return what SQLAlchemy makes of the row's error; rows of the same error share it."""
-        kind = result_code(error), str(error)
+        kind = getattr(error, "sqlite_errorcode", None), str(error)
         fault = self._told.get(kind)
         if fault is None:
             if not self._at_fault(error):
