@@ -260,12 +260,15 @@ FULL = """
 import resource, sys
 from hardlite.cli import main
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
 sys.argv = ["hardlite", "import", *sys.argv[1:]]
 try:
     main()
 except SystemExit as ended:
     print(ended.code)
+# What measures this program writes too, when it ends.
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 
@@ -333,3 +336,23 @@ def test_rows_of_a_parquet_file_are_written_as_json_lines(
         f'{{"id": "inf", "name": "Cy", "hardlite_reason": "{NOT_A_NUMBER} inf"}}\n'
         f'{{"id": 2.5, "name": "Dee", "hardlite_reason": "{NOT_A_NUMBER} 2.5"}}\n'
     )
+
+
+def test_the_foreign_key_of_a_row_is_named(
+    hardlite: Command, write: Write, sql: Sql, db_path: Path, tmp_path: Path
+) -> None:
+    sql(
+        "CREATE TABLE plane (id TEXT PRIMARY KEY);"
+        "CREATE TABLE flight (plane TEXT REFERENCES plane, pilot TEXT REFERENCES plane);"
+        "INSERT INTO plane VALUES ('N1')"
+    )
+    path = write("flight.csv", "plane,pilot\nN1,N1\nN2,N1\nN1,N3\n")
+
+    ran = hardlite(
+        "import", path, db_path, "--on-error", "isolate", "--rejects", tmp_path / "x.csv"
+    )
+
+    keys = "FOREIGN KEY flight.plane -> plane", "FOREIGN KEY flight.pilot -> plane"
+    lines = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
+    assert [key in line for key, line in zip(keys, lines[1:], strict=True)] == [True, True]
+    assert [key in ran.out for key in keys] == [True, True]

@@ -191,7 +191,7 @@ def test_without_a_temporary_directory_the_first_are_kept_and_the_others_counted
     assert len(log) >= 1000
     assert len(log) + log.lost == COUNT
     assert log.lost_because == os.strerror(errno.ENOENT)
-    assert sum(each.count for each in log.reasons.most_common(10)) == COUNT
+    assert sum(each.count for each in log.reasons.most_common(COUNT)) == COUNT
 
 
 FULL = """
@@ -202,11 +202,12 @@ from hardlite import batched_unit_of_work, create_hardened_engine
 engine = create_hardened_engine(f"sqlite:///{sys.argv[1]}")
 table = Table("t", MetaData(), Column("id", Integer, primary_key=True))
 table.create(engine)
-limit = 200_000
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
 rows = ({"id": number // 2, "what": "x" * 100} for number in range(8000))
 report = batched_unit_of_work(engine, rows, table, prepare=lambda row: {"id": row["id"]},
     describe=str, on_error="isolate")
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 assert (report.committed, report.rejected, report.error) == (4000, 4000, None), report.summary()
 assert 1000 < len(report.rejections) == 4000 - report.rejections_lost
 assert [each.position for each in report.rejections] == [

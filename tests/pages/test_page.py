@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hardlite import Rejection
 from hardlite.imports.rejection_log import RejectionLog
+from hardlite.imports.resume_points import ResumePoint
 from hardlite.pages.text import escaped
 from tests.fixtures.reports import HOSTILE, batch, many_batches, report_of
 
@@ -120,3 +121,21 @@ def test_skipped_items_are_told() -> None:
     page = Text(report_of([batch(0, committed=4, skipped=6)]).to_html())
 
     assert "4 items committed, 0 rejected, 6 skipped as they were there already." in page.text
+
+
+def test_where_a_resumed_import_began_is_told() -> None:
+    point = ResumePoint(
+        key="monday",
+        position=500,
+        committed=490,
+        rejected=10,
+        skipped=0,
+        settings="",
+        started_at="2026-11-21T10:00:00Z",
+        updated_at="2026-11-21T10:00:05Z",
+        finished_at=None,
+    )
+
+    page = Text(report_of([batch(0)], resumed_from=point).to_html())
+
+    assert str(point) in page.text

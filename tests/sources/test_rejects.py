@@ -64,7 +64,6 @@ def test_what_is_not_needed_of_a_row_is_not_touched() -> None:
     assert style.header == b"a,hardlite_reason\n"
     assert style.row(b'"1",old\r\n', "new") == b'"1","new"\r\n'
     assert style.row(b' "1" ,"o""ld"\n', "new") == b' "1" ,"new"\n'
-    # A quote in the middle is nothing that hardlite writes: only such a row is spelled anew.
     assert style.row(b'"1",o"ld\n', "new") == b'"1","new"\n'
     assert style.row(b'"1","old" \n', "new") == b'"1","old" ,"new"\n'
     assert style.row(b"1,2,3\n", "new") == b'1,2,3,"new"\n'

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import cast
 
-from hardlite.imports.reasons import ReasonTally
+from hardlite.imports.reasons import ReasonTally, with_key
 from hardlite.imports.rejections import Rejection
 from hardlite.imports.report import ImportReport
 from hardlite.sources import Row, UnfitRow, Unit
@@ -47,8 +47,9 @@ def reason_of(rejection: Rejection) -> str:
 def why(rejection: Rejection) -> str:
     """Return in one line why a row was rejected, with what is particular to it but its line."""
     item = rejection.item
-    reason = f"{item.reason} {item.detail}" if isinstance(item, UnfitRow) else rejection.reason
-    return " ".join(reason.split())
+    if isinstance(item, UnfitRow):
+        return " ".join(f"{item.reason} {item.detail}".split())
+    return with_key(rejection.reason, rejection.constraint)
 
 
 def columns_of(rejection: Rejection) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from hardlite.imports.constraints import Constraint
 
-__all__ = ["Reason", "ReasonTally"]
+__all__ = ["Reason", "ReasonTally", "with_key"]
 
 _DISTINCT: Final = 1000
 """Messages with a value in them may all differ, and must not fill the memory."""
@@ -31,15 +31,20 @@ class Reason:
     constraint: Constraint | None
 
     def __str__(self) -> str:
-        if self.constraint is None or self.constraint.parent is None:
-            return self.text
-        return f"{self.text} ({self.constraint})"
+        return with_key(self.text, self.constraint)
 
 
 @dataclasses.dataclass(slots=True)
 class _Count:
     places: list[int]
     count: int = 0
+
+
+def with_key(reason: str, constraint: Constraint | None) -> str:
+    """Return ``reason`` with the foreign key that it is about: SQLite's message names none."""
+    if constraint is None or constraint.parent is None:
+        return reason
+    return f"{reason} ({constraint})"
 
 
 class ReasonTally:

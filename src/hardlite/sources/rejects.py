@@ -86,13 +86,11 @@ class DelimitedRejects:
             return text
         body = text.rstrip(b"\r\n")
         end = text[len(body) :]
-        for spelled in (_quoted(fields[-1]), fields[-1]):
-            last = _bytes(self._delimiter + spelled)
-            if body.endswith(last):
-                return body.removesuffix(last) + end
-        again = io.StringIO()
-        csv.writer(again, delimiter=self._delimiter, lineterminator="").writerow(fields[:-1])
-        return again.getvalue().encode() + end
+        # What csv reads strictly is either wholly in quotes or not at all.
+        last = _bytes(self._delimiter + _quoted(fields[-1]))
+        if not body.endswith(last):
+            last = _bytes(self._delimiter + fields[-1])
+        return body.removesuffix(last) + end
 
 
 class JsonLinesRejects:
