@@ -17,10 +17,11 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
+from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.imports.constraints import Constraint
 from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import BatchResult, ImportReport
+from hardlite.imports.report import ImportReport
 from hardlite.imports.resume_points import ResumePoint, forget_resume_key, resume_points
 from hardlite.imports.retry_policy import RetryPolicy
 from hardlite.lock_holders import LockHolders, holders

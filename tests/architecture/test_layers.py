@@ -44,7 +44,7 @@ ORDER_WITHIN = {
     """,
     "imports": """
         constraints rejections reasons spill_file rejection_log
-        resume_points report rejecting kept_errors progress_bar
+        resume_points batch_results report rejecting kept_errors progress_bar
         beginning import_claim progress resuming
         insert_target column_processors driver_insert faults foreign_keys good_rows fast_insert
         plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources

@@ -22,10 +22,11 @@ from hardlite.cli.report_json import json_report
 from hardlite.cli.summary import show_summary
 from hardlite.clock import system_clock
 from hardlite.engine import profile_of
+from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.imports.reasons import ReasonTally
 from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import BatchResult, ImportReport
+from hardlite.imports.report import ImportReport
 from hardlite.profile import Profile
 from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.clock import Clock
+from hardlite.imports.batch_results import BatchResult, Outcome
 from hardlite.imports.batch_size import BatchSize
 from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.collecting import Batch, Collector
 from hardlite.imports.kept_errors import KeptErrors
 from hardlite.imports.progress import Progress
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.report import BatchResult, ImportReport, Outcome
+from hardlite.imports.report import ImportReport
 
 __all__ = ["ImportRun", "Watcher"]
 
