@@ -43,11 +43,11 @@ ORDER_WITHIN = {
     """,
     "imports": """
         constraints rejections reasons spill_file rejection_log
-        resume_points report rejecting kept_errors progress_bar
-        beginning import_claim progress resuming
+        import_claim resume_points report rejecting kept_errors progress_bar
+        beginning retry_policy progress resuming
         insert_target driver_insert fast_insert
         plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources
-        batch_size retry_policy preparing collecting
+        batch_size preparing collecting
         batch_units batch_writer arguments running batches
     """,
 }

@@ -20,8 +20,9 @@ _DIGITS: Final = 16
 _SHOWN: Final = 120
 _DEEPEST: Final = 6
 
+_BYTES = (bytes, bytearray, memoryview)
 _PLAIN = (
-    str, bytes, int, float, complex, type(None), decimal.Decimal, uuid.UUID, pathlib.PurePath,
+    str, int, float, complex, type(None), decimal.Decimal, uuid.UUID, pathlib.PurePath,
     dt.date, dt.time, dt.timedelta,
 )  # fmt: skip
 
@@ -34,10 +35,9 @@ class Beginning:
     dataclasses of such; of other objects only the type counts, since nothing else about them is
     the same in another process.
 
-    >>> Beginning.of([{"id": 1}, {"id": 2}]).is_of_the_same_source(Beginning.of([{"id": 1}]))
-    True
-    >>> Beginning.of([{"id": 1}]).is_of_the_same_source(Beginning.of([{"id": 7}]))
-    False
+    >>> before, now = Beginning.of([{"id": 1}, {"id": 2}]), Beginning.of([{"id": 1}, {"id": 3}])
+    >>> now.agrees_with(before, 1), now.agrees_with(before, 2)
+    (True, False)
     """
 
     digests: tuple[str, ...]
@@ -47,14 +47,16 @@ class Beginning:
     def of(cls, items: Sequence[object]) -> Self:
         """Look at the first `LOOKED_AT` of ``items``."""
         first = items[:LOOKED_AT]
-        shown = repr(first[0]) if first else "nothing"
-        if len(shown) > _SHOWN:
-            shown = f"{shown[: _SHOWN - 3]}..."
-        return cls(tuple(map(_digest, first)), shown)
+        return cls(tuple(map(_digest, first)), _shown(first[0]) if first else "nothing")
 
-    def is_of_the_same_source(self, other: "Beginning") -> bool:
-        """Say whether one of them is how the other begins: a source may have grown."""
-        shared = min(len(self.digests), len(other.digests))
+    def agrees_with(self, other: "Beginning", done: int) -> bool:
+        """Say whether both begin with the same items, as far as an import has come.
+
+        Args:
+            other: the beginning of the source that it came so far with.
+            done: how many items it has done: those that come after may have been mended.
+        """
+        shared = min(len(self.digests), len(other.digests), done)
         return self.digests[:shared] == other.digests[:shared]
 
     def to_json(self) -> str:
@@ -68,6 +70,14 @@ class Beginning:
         return cls(tuple(content["digests"]), content["shown"])
 
 
+def _shown(item: object) -> str:
+    try:
+        shown = repr(item)
+    except Exception:  # noqa: BLE001 - an object of the caller's may raise anything
+        shown = f"an item of the type {type(item).__qualname__}"
+    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
+
+
 def _digest(item: object) -> str:
     written = _written(item, _DEEPEST).encode("utf-8", "surrogatepass")
     return hashlib.sha256(written).hexdigest()[:_DIGITS]
@@ -77,18 +87,23 @@ def _written(value: object, depth: int) -> str:
     kind = type(value).__qualname__
     if isinstance(value, enum.Enum):
         return f"{kind}.{value.name}"
+    if isinstance(value, _BYTES):
+        return f"bytes:{hashlib.sha256(value).hexdigest()}"
     if isinstance(value, _PLAIN):
         return f"{kind}:{value!r}"
-    if depth:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            value = {
-                field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)
-            }
-        if isinstance(value, Mapping):
-            pairs = ((_written(key, depth - 1), value[key]) for key in value)
-            return f"{{{','.join(sorted(f'{key}={_written(x, depth - 1)}' for key, x in pairs))}}}"
-        if isinstance(value, AbstractSet):
-            return f"<{','.join(sorted(_written(each, depth - 1) for each in value))}>"
-        if isinstance(value, Sequence):
-            return f"[{','.join(_written(each, depth - 1) for each in value)}]"
-    return kind
+    return _written_parts(value, depth - 1) if depth else kind
+
+
+def _written_parts(value: object, depth: int) -> str:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {
+            field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        pairs = ((_written(key, depth), _written(value[key], depth)) for key in value)
+        return f"{{{','.join(sorted(f'{key}={each}' for key, each in pairs))}}}"
+    if isinstance(value, AbstractSet):
+        return f"<{','.join(sorted(_written(each, depth) for each in value))}>"
+    if isinstance(value, Sequence):
+        return f"[{','.join(_written(each, depth) for each in value)}]"
+    return type(value).__qualname__
