@@ -5,14 +5,17 @@ import datetime as dt
 import decimal
 import enum
 import hashlib
+import itertools
 import json
 import pathlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 __all__ = ["LOOKED_AT", "Beginning"]
+
+T = TypeVar("T")
 
 LOOKED_AT: Final = 20
 """Items at the beginning of a source that are looked at."""
@@ -27,7 +30,6 @@ _PLAIN = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Beginning:
     """The first items of a source, as digests, with the first one to show to people.
 
@@ -35,39 +37,48 @@ class Beginning:
     dataclasses of such; of other objects only the type counts, since nothing else about them is
     the same in another process.
 
-    >>> before, now = Beginning.of([{"id": 1}, {"id": 2}]), Beginning.of([{"id": 1}, {"id": 3}])
-    >>> now.agrees_with(before, 1), now.agrees_with(before, 2)
-    (True, False)
+    They are taken down as an import takes them: a slow source is not read ahead for it, and what
+    comes after the items that are done may still be mended.
+
+    Args:
+        digests: of the items.
+        shown: the first one.
+
+    >>> beginning = Beginning()
+    >>> list(beginning.watch(iter("abc")))
+    ['a', 'b', 'c']
+    >>> beginning.shown, len(beginning.digests)
+    ("'a'", 3)
     """
 
-    digests: tuple[str, ...]
-    shown: str
+    def __init__(self, digests: Sequence[str] = (), shown: str = "nothing") -> None:
+        self.digests = list(digests)
+        self.shown = shown
 
-    @classmethod
-    def of(cls, items: Sequence[object]) -> Self:
-        """Look at the first `LOOKED_AT` of ``items``."""
-        first = items[:LOOKED_AT]
-        return cls(tuple(map(_digest, first)), _shown(first[0]) if first else "nothing")
+    def watch(self, source: Iterator[T]) -> Iterator[T]:
+        """Return ``source``, whose first items are taken down as they pass."""
+        return itertools.chain(map(self._take, itertools.islice(source, LOOKED_AT)), source)
 
-    def agrees_with(self, other: "Beginning", done: int) -> bool:
-        """Say whether both begin with the same items, as far as an import has come.
-
-        Args:
-            other: the beginning of the source that it came so far with.
-            done: how many items it has done: those that come after may have been mended.
-        """
-        shared = min(len(self.digests), len(other.digests), done)
+    def agrees_with(self, other: "Beginning") -> bool:
+        """Say whether both begin with the same items, as far as both are known."""
+        shared = min(len(self.digests), len(other.digests))
         return self.digests[:shared] == other.digests[:shared]
 
-    def to_json(self) -> str:
-        """Return it as text."""
-        return json.dumps({"digests": self.digests, "shown": self.shown})
+    def to_json(self, done: int) -> str:
+        """Return it as text, as far as an import has come that has done so many items."""
+        return json.dumps({"digests": self.digests[:done], "shown": self.shown})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
         content = json.loads(text)
-        return cls(tuple(content["digests"]), content["shown"])
+        return cls(content["digests"], content["shown"])
+
+    def _take(self, item: T) -> T:
+        if not self.digests:
+            self.shown = _shown(item)
+        self.digests.append(_digest(item))
+        return item
 
 
 def _shown(item: object) -> str:

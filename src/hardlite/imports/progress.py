@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
-from hardlite.imports.beginning import Beginning
-from hardlite.imports.resume_points import ResumePoint, point_of, progress_table
+from hardlite.imports.beginning import LOOKED_AT, Beginning
+from hardlite.imports.resume_points import point_of, progress_table
 from hardlite.imports.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
@@ -53,7 +53,7 @@ class Progress:
         maker: opens connections.
         key: the resume key.
         settings: what is imported, and how, in words.
-        beginning: of the source.
+        beginning: of the source, as far as it has been taken.
         timeout: seconds to wait for a turn.
         retries: says whether to try again when a lock is in the way.
         clock: tells the time that is written down.
@@ -62,7 +62,7 @@ class Progress:
         before: where the import stood when this call began.
 
     Raises:
-        ResumeRefusedError: the key belongs to another source, or to other settings.
+        ResumeRefusedError: the key belongs to other settings.
     """
 
     def __init__(
@@ -81,17 +81,28 @@ class Progress:
         self._timeout = timeout
         self._retries = retries
         self._clock = clock
+        self._beginning = beginning
         self._sought: _Counts | None = None
-        self.before = self._in_a_turn(
-            lambda connection: self._open(connection, settings, beginning)
-        )
-        before = self.before
+        row = self._in_a_turn(lambda connection: self._open(connection, settings))
+        self._began_with = Beginning.from_json(row.beginning)
+        self.before = before = point_of(row)
         self._reached = _Counts(before.position, before.committed, before.rejected, before.skipped)
 
     @property
     def position(self) -> int:
         """How many items of the source are done, as far as it is committed."""
         return self._reached.position
+
+    def require_same_source(self) -> None:
+        """See that what has been taken of the source is what was taken before.
+
+        Raises:
+            ResumeRefusedError: it is another source.
+        """
+        before, now = self._began_with, self._beginning
+        if not now.agrees_with(before):
+            begins = "a source that begins with"
+            raise self._refusal(f"{begins} {before.shown}", f"one that begins with {now.shown}")
 
     def advance(self, connection: Connection, *, to: int, kept: int, skipped: int) -> None:
         """Move the row on, in the transaction that ``connection`` has open.
@@ -110,11 +121,10 @@ class Progress:
         self._sought = _Counts(
             to, was.committed + kept, was.rejected + refused, was.skipped + skipped
         )
-        moved = connection.execute(
-            _move,
-            {**self._me(), "was": was.position, "updated_at": self._now()}
-            | dataclasses.asdict(self._sought),
-        )
+        new = {"updated_at": self._now()} | dataclasses.asdict(self._sought)
+        if was.position < LOOKED_AT:
+            new["beginning"] = self._beginning.to_json(to)
+        moved = connection.execute(_move, {**self._me(), "was": was.position, **new})
         if moved.rowcount != 1:
             raise ResumeRefusedError(
                 f"The import under the resume key {self._key!r} was at item {was.position}, and "
@@ -161,24 +171,19 @@ class Progress:
         now = {"updated_at": self._now(), "finished_at": self._now()}
         self._in_a_turn(lambda connection: connection.execute(_end, self._me() | now))
 
-    def _open(self, connection: Connection, settings: str, beginning: Beginning) -> ResumePoint:
+    def _open(self, connection: Connection, settings: str) -> Row[Any]:
         progress_table.create(connection, checkfirst=True)
         row = connection.execute(_one, {"key": self._key}).one_or_none()
         if row is not None and row.position > 0:
-            _require_same(row, self._key, settings, beginning)
-            if row.finished_at is None:
-                # It may have grown, or have been mended behind what is done.
-                connection.execute(
-                    _end,
-                    {"key": self._key, "began": row.started_at, "beginning": beginning.to_json()},
-                )
-            return point_of(row)
+            if row.settings != settings:
+                raise self._refusal(f"an import {row.settings}", f"one {settings}")
+            return row
         # Where nothing is done yet there is nothing to be true to.
         connection.execute(_anew, {"key": self._key})
-        now = self._now()
-        new = {"resume_key": self._key, "settings": settings, "beginning": beginning.to_json()}
+        now, nothing = self._now(), Beginning().to_json(0)
+        new = {"resume_key": self._key, "settings": settings, "beginning": nothing}
         connection.execute(_begin, {**new, "started_at": now, "updated_at": now})
-        return point_of(connection.execute(_one, {"key": self._key}).one())
+        return connection.execute(_one, {"key": self._key}).one()
 
     def _in_a_turn(self, work: Callable[[Connection], T]) -> T:
         attempts = 0
@@ -195,21 +200,13 @@ class Progress:
     def _me(self) -> dict[str, str]:
         return {"key": self._key, "began": self.before.started_at}
 
-    def _now(self) -> str:
-        now = dt.datetime.fromtimestamp(self._clock.wall(), tz=dt.UTC)
-        return now.isoformat(timespec="microseconds")
-
-
-def _require_same(row: Row[Any], key: str, settings: str, beginning: Beginning) -> None:
-    before = Beginning.from_json(row.beginning)
-    told = (
-        f"The resume key {key!r} belongs to an import {row.settings}, of a source that begins with "
-        f"{before.shown}; it cannot be used for one {settings}, of a source that begins with "
-        f"{beginning.shown}"
-    )
-    if row.settings != settings or not beginning.agrees_with(before, row.position):
-        raise ResumeRefusedError(
-            told,
+    def _refusal(self, owner: str, other: str) -> ResumeRefusedError:
+        return ResumeRefusedError(
+            f"The resume key {self._key!r} belongs to {owner}; it cannot be used for {other}",
             "Give each import a key of its own. If this one is to replace the other, forget the "
             "key first: forget_resume_key(engine, key), or hardlite import --forget KEY.",
         )
+
+    def _now(self) -> str:
+        now = dt.datetime.fromtimestamp(self._clock.wall(), tz=dt.UTC)
+        return now.isoformat(timespec="microseconds")

@@ -80,12 +80,7 @@ def resumed(
     if key is None:
         yield Resumed(source)
         return
-    with _telling(key):
-        first = list(itertools.islice(source, LOOKED_AT))
-    beginning = Beginning.of(first)
-    left = itertools.chain(first, source)
-    # An import may take hours, and the first items have no business in memory for that long.
-    del first
+    beginning = Beginning()
     with contextlib.ExitStack() as claim:
         try:
             claim.enter_context(claimed(file_of(maker), key, clock))
@@ -101,26 +96,30 @@ def resumed(
         except SQLAlchemyError as error:
             found = Resumed(iter(()), error=error)
         else:
-            found = _left(left, progress, key)
+            found = _left(beginning.watch(source), progress, key)
         yield found
 
 
 def _left(source: Iterator[Any], progress: Progress, key: str) -> Resumed:
+    done = progress.position
+    looked_at = min(done, LOOKED_AT)
+    _leave_out(source, looked_at, key, done)
+    progress.require_same_source()
     if progress.before.finished:
         return Resumed(iter(()), progress)
-    _leave_out(source, progress.position, key)
+    _leave_out(source, done - looked_at, key, done)
     return Resumed(source, progress)
 
 
-def _leave_out(source: Iterator[Any], count: int, key: str) -> None:
+def _leave_out(source: Iterator[Any], count: int, key: str, done: int) -> None:
     counted = itertools.count()
     with _telling(key):
         collections.deque(zip(itertools.islice(source, count), counted, strict=False), maxlen=0)
     found = next(counted)
     if found < count:
         raise ResumeRefusedError(
-            f"The import under the resume key {key!r} stands at item {count}, and this source "
-            f"ends after {found}",
+            f"The import under the resume key {key!r} stands at item {done}, and this source "
+            f"ends before that",
             "Give it the source that it began with, or forget the key and begin anew.",
         )
 
