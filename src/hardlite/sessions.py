@@ -87,7 +87,10 @@ class HardenedSessionmaker(sessionmaker[Session]):
         """
         # Begun before the first statement, so no engine option is needed that says when.
         _require_seconds(timeout)
-        with self(bind=self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self(bind=self.engine, expire_on_commit=False, close_resets_only=False) as session,
+            session.begin(),
+        ):
             _begin_writing(session.connection(), timeout)
             yield session
 

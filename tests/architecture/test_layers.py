@@ -44,11 +44,11 @@ ORDER_WITHIN = {
     """,
     "imports": """
         constraints rejections reasons spill_file rejection_log
-        resume_points batch_results report rejecting kept_errors progress_bar
-        beginning import_claim progress resuming
+        import_claim resume_points batch_results report rejecting kept_errors progress_bar
+        beginning retry_policy progress resuming
         insert_target column_processors driver_insert faults foreign_keys good_rows fast_insert
         plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources
-        batch_size retry_policy preparing collecting
+        batch_size preparing collecting
         batch_units batch_writer arguments running batches
     """,
 }

@@ -1,5 +1,6 @@
 """What the arguments of `batched_unit_of_work` have to be, said before anything is read."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from sqlalchemy import Insert, Table
 
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batch_units import Work
+from hardlite.imports.insert_target import insert_target
 from hardlite.imports.retry_policy import RetryPolicy
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "require_choice",
     "require_functions",
     "require_key",
+    "require_one_file",
     "require_policy",
     "require_seconds",
     "require_workers",
@@ -107,11 +110,33 @@ def require_key(key: object) -> None:
     Raises:
         ConfigurationError: it cannot.
     """
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= _LONGEST_KEY):
+    if key is None:
+        return
+    if not (isinstance(key, str) and 0 < len(key) <= _LONGEST_KEY and key.isprintable()):
         raise ConfigurationError(
             f"resume_key= cannot be {key!r}",
-            f"It takes a name of 1 to {_LONGEST_KEY} characters, or None.",
+            f"It takes a name of 1 to {_LONGEST_KEY} printable characters, or None.",
         )
+
+
+def require_one_file(work: Work, key: str | None) -> None:
+    """Refuse a resume key for rows that go into another file than the progress does.
+
+    What a transaction writes into several files is not committed in all of them at once, if one
+    has a WAL (sqlite.org, "ATTACH DATABASE").
+
+    Raises:
+        ConfigurationError: the table is in an attached file, or a temporary one.
+    """
+    if key is None or not isinstance(work, Table | Insert | type):
+        return
+    for table in insert_target(work).tables:
+        if (table.schema or "main") != "main":
+            raise ConfigurationError(
+                f"resume_key= cannot be had for the table {table.fullname}, which is not in the "
+                "main file of the connection",
+                "Make an engine whose database is the file that has the table.",
+            )
 
 
 def told_settings(
@@ -130,5 +155,7 @@ def _name_of(work: object) -> str:
         return f"the table {work.fullname}"
     if isinstance(work, Insert):
         return f"the table {work.table}"
+    if isinstance(work, functools.partial):
+        return _name_of(work.func)
     name = getattr(work, "__qualname__", None) or type(work).__qualname__
-    return f"{getattr(work, '__module__', '')}.{name}"
+    return f"{work.__module__}.{name}"

@@ -5,13 +5,13 @@ from typing import Final, Literal, Protocol
 
 __all__ = ["AutoSize", "BatchSize", "FixedSize", "size_of_batches"]
 
-_FIRST: Final = 50
-"""Items of the first batch, when nothing has been measured yet."""
+_FIRST: Final = 1
+"""Items of the first batch: nothing has been measured yet, and one may take long."""
 _MOST: Final = 20_000
 """Items of any batch: they wait in memory, and by then a COMMIT costs next to nothing."""
 _AIM: Final = 0.5
 """The part of the time that is used, so that a checkpoint or a busy disk has the rest."""
-_GROWTH: Final = 2
+_GROWTH: Final = 4
 _REMEMBERED: Final = 8
 
 
@@ -55,10 +55,10 @@ class AutoSize:
     >>> first = size.next()
     >>> size.learn(first, 0.001)
     >>> size.next() // first
-    2
-    >>> size.learn(size.next(), 0.4)
-    >>> size.next() < first
-    True
+    4
+    >>> size.learn(4, 0.4)
+    >>> size.next()
+    1
     """
 
     def __init__(self, max_hold: float) -> None:
@@ -77,7 +77,8 @@ class AutoSize:
         alike = [(many, held) for many, held in self._measured if 2 * many >= items]
         cost = max(held / many for many, held in alike)
         fit = int(self._time / cost) if cost else _MOST
-        self._size = max(1, min(fit, _GROWTH * items, _MOST))
+        # A batch may have written less than it took: what cannot be prepared is not written.
+        self._size = max(1, min(fit, _GROWTH * self._size, _MOST))
 
 
 def size_of_batches(batch_size: int | Literal["auto"], max_hold: float) -> BatchSize:

@@ -1,6 +1,7 @@
 """One batch into the database: one turn, one transaction, and which items were at fault."""
 
 import dataclasses
+import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.clock import Clock
+from hardlite.connections.commit_tally import writes_committed
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.imports.fast_insert import UnwritableTargetError, Within, connection_of
 from hardlite.imports.faults import Fault
 from hardlite.imports.progress import Progress
-from hardlite.imports.retry_policy import RetryPolicy, leaves_nothing, may_be_tried_again
+from hardlite.imports.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["BatchWriter", "Written"]
@@ -44,7 +46,17 @@ class Written:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Try:
-    """One transaction: what came of it, and how far it got if something went wrong."""
+    """One transaction: what came of it, and how far it got if something went wrong.
+
+    Attributes:
+        faults: the items left out of it.
+        skipped: how many were there already.
+        wait: seconds spent waiting for the turn.
+        hold: seconds the turn lasted.
+        cause: what went wrong.
+        has_turn: the turn was had.
+        kept: whether the transaction is committed; None if nobody knows.
+    """
 
     faults: Sequence[Fault]
     skipped: int
@@ -52,7 +64,7 @@ class _Try:
     hold: float
     cause: Exception | None
     has_turn: bool
-    is_written: bool
+    kept: bool | None
 
 
 class BatchWriter:
@@ -63,7 +75,7 @@ class BatchWriter:
         unit: how the items are written.
         isolate: keep the good items of a batch that has bad ones.
         timeout: seconds to wait for a turn.
-        retry: which failures are tried again.
+        retries: says which failures are tried again.
         progress: is moved on in each transaction; None where there is no resume key.
         clock: measures waits and holds.
     """
@@ -75,7 +87,7 @@ class BatchWriter:
         *,
         isolate: bool,
         timeout: float,
-        retry: RetryPolicy,
+        retries: Retries,
         progress: Progress | None,
         clock: Clock,
     ) -> None:
@@ -83,8 +95,7 @@ class BatchWriter:
         self._unit = unit
         self._isolate = isolate
         self._timeout = timeout
-        self._retry = retry
-        self._lost = 0.0
+        self._retries = retries
         self._progress = progress
         self._clock = clock
 
@@ -104,13 +115,13 @@ class BatchWriter:
             times = Written(attempts=attempts, wait=wait, hold=hold)
             if isinstance(tried.cause, UsageError):
                 raise tried.cause
-            kept = tried.cause is None or (tried.is_written and self._is_there_after_all())
-            if kept:
+            if tried.kept:
                 return dataclasses.replace(
                     times,
                     kept=len(items) - len(tried.faults) - tried.skipped,
                     faults=tuple(tried.faults),
                     skipped=tried.skipped,
+                    failure=None if _is_of_commit(tried.cause) else tried.cause,
                 )
             if not self._goes_on(tried, attempts):
                 return self._explain(items, marks, tried, times)
@@ -120,23 +131,22 @@ class BatchWriter:
         granted: float | None = None
         cause: Exception | None = None
         faults: list[Fault] = []
-        skipped, handled, is_written = 0, sys.exception(), False
+        skipped, handled, committed_before = 0, sys.exception(), None
         try:
             with self._begin(timeout=self._timeout) as within:
                 granted = self._clock.now()
                 driver = driver_connection(within)
                 try:
+                    _require_transaction(driver)
                     faults, skipped = self._write_in(within, items)
                     self._advance(within, mark, len(items) - len(faults) - skipped, skipped)
-                    is_written = True
+                    committed_before = writes_committed()
                 except Exception as error:
                     cause = error if driver.in_transaction else _what_ended_it(error, handled)
                     raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
             cause = cause or error
         ended = self._clock.now()
-        if cause is None and self._progress is not None:
-            self._progress.is_committed()
         return _Try(
             faults=faults,
             skipped=skipped,
@@ -144,31 +154,37 @@ class BatchWriter:
             hold=0.0 if granted is None else ended - granted,
             cause=cause,
             has_turn=granted is not None,
-            is_written=is_written,
+            kept=self._is_kept(cause, committed_before),
         )
 
     def _advance(self, within: Within, mark: int, kept: int, skipped: int) -> None:
         if self._progress is not None:
             self._progress.advance(connection_of(within), to=mark, kept=kept, skipped=skipped)
 
-    def _is_there_after_all(self) -> bool:
-        """Say whether a transaction whose COMMIT failed was committed, as far as that is known."""
-        return self._progress is not None and self._progress.settle()
+    def _is_kept(self, cause: Exception | None, committed_before: int | None) -> bool | None:
+        """Say whether the transaction was committed, None if nobody can know.
+
+        Args:
+            cause: what went wrong, if anything did.
+            committed_before: how many this thread had committed when COMMIT was due; None if it
+                did not come to that.
+        """
+        if cause is None:
+            if self._progress is not None:
+                self._progress.is_committed()
+            return True
+        if committed_before is None or writes_committed() == committed_before:
+            return False
+        # The transaction was over after COMMIT, and something was wrong all the same.
+        if self._progress is not None:
+            return self._progress.settle()
+        # Not so if a listener to the session failed: that came after a good COMMIT.
+        return None if _is_of_commit(cause) else True
 
     def _goes_on(self, tried: _Try, attempts: int) -> bool:
-        """Wait for the next attempt; say no if there is to be none."""
-        policy, error = self._retry, tried.cause
-        if error is None or attempts >= policy.max_attempts or not may_be_tried_again(error):
+        if tried.cause is None or tried.kept is None:
             return False
-        if tried.is_written and not leaves_nothing(error):
-            return False
-        delay = policy.delay_after(attempts)
-        self._lost += tried.wait + tried.hold
-        if self._lost + delay > policy.budget:
-            return False
-        self._lost += delay
-        self._clock.sleep(delay)
-        return True
+        return self._retries.go_on(tried.cause, attempts, tried.wait + tried.hold)
 
     def _write_in(self, within: Within, items: Sequence[Any]) -> tuple[list[Fault], int]:
         if self._isolate and len(items) > 1:
@@ -210,7 +226,7 @@ class BatchWriter:
         error = tried.cause
         if isinstance(error, UnwritableTargetError):
             return dataclasses.replace(times, failure=error.cause)
-        if error is None or not tried.has_turn or not is_at_fault(error):
+        if error is None or tried.kept is None or not tried.has_turn or not is_at_fault(error):
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
             faults = tuple(Fault(offset, error) for offset in range(len(items)))
@@ -240,6 +256,19 @@ class BatchWriter:
             hold=max(times.hold, first.hold, second.hold),
             failure=first.failure or second.failure,
         )
+
+
+def _require_transaction(driver: sqlite3.Connection) -> None:
+    if not driver.in_transaction:
+        raise UsageError(
+            "The engine has the isolation level AUTOCOMMIT, so a batch is no transaction",
+            "Import with the engine as it was made, without that execution option.",
+        )
+
+
+def _is_of_commit(error: Exception | None) -> bool:
+    """Say whether COMMIT itself raised ``error``: SQLAlchemy has no statement to show for it."""
+    return isinstance(error, DBAPIError) and error.statement is None
 
 
 def _what_ended_it(error: Exception, handled: BaseException | None) -> Exception:

@@ -13,6 +13,7 @@ from hardlite.imports.arguments import (
     require_choice,
     require_functions,
     require_key,
+    require_one_file,
     require_policy,
     require_seconds,
     require_workers,
@@ -28,8 +29,8 @@ from hardlite.imports.progress_bar import progress_bar
 from hardlite.imports.rejecting import Rejecting
 from hardlite.imports.rejections import Rejection
 from hardlite.imports.report import ImportReport
-from hardlite.imports.resuming import resumed
-from hardlite.imports.retry_policy import RetryPolicy
+from hardlite.imports.resuming import Interruptible, resumed
+from hardlite.imports.retry_policy import Retries, RetryPolicy
 from hardlite.imports.running import ImportRun, Watcher
 from hardlite.sessions import sessionmaker_of
 
@@ -77,11 +78,12 @@ def batched_unit_of_work(
         prepare: ``prepare(item)`` runs before the batch's turn and returns what ``work`` gets:
             the place for parsing, files and network. An item it raises for is rejected alone.
         prepare_workers: threads that call ``prepare``, also while a batch waits and is written;
-            the order of the items stays. 0 calls it in the caller's own thread.
+            the order of the items stays. They are up to 32 items each ahead of what is written.
+            0 calls it in the caller's own thread.
         describe: ``describe(item)`` returns what the report keeps of a rejected item, such as its
             key: it gets the item as the source gave it. Left out, the whole item is kept.
         batch_size: items in a transaction; ``"auto"`` measures what they cost, and takes as many
-            as fit into half of ``max_hold``.
+            as fit into half of ``max_hold``, beginning with one.
         max_hold: seconds a batch should hold the turn; one that holds it longer is warned of.
         on_error: ``"continue"`` rejects a batch that has a bad item, whole, and goes on;
             ``"stop"`` does not go on; ``"isolate"`` rejects the bad items alone. A function may
@@ -91,9 +93,10 @@ def batched_unit_of_work(
             other columns over those that are there.
         resume_key: a name under which each batch commits how far the import has come, so that the
             next call with this name goes on from there: each item once, whenever it was cut
-            short. It needs the same source, ``work`` and ``on_error`` again.
+            short. It needs the same source, ``work``, ``prepare``, ``on_error`` and ``conflict``
+            again; when all is done, a further call does nothing.
         retry: which batches are tried again, and how often, when a lock or a broken connection
-            got in their way.
+            got in their way. A function is then called again for each item of the batch.
         on_rejection: is given each `Rejection` once its batch is done, outside of any turn: to
             write them down as they come.
         progress: ``True`` draws a bar (needs the extra ``cli``); a function is given each
@@ -107,7 +110,8 @@ def batched_unit_of_work(
 
     Raises:
         ConfigurationError: an argument makes no sense; nothing has been read or written.
-        UsageError: ``work`` committed, or this thread has a turn already.
+        UsageError: ``work`` committed, this thread has a turn already, or the engine has the
+            isolation level AUTOCOMMIT.
         ResumeRefusedError: another import uses ``resume_key`` right now, or it belongs to another
             source or to other settings.
 
@@ -135,11 +139,13 @@ def batched_unit_of_work(
     )
     require_policy(retry)
     require_key(resume_key)
+    require_one_file(work, resume_key)
     maker = sessionmaker_of(target)
     unit = unit_for(work, conflict, maker, in_session=not isinstance(target, Engine))
     source = item_source(items)
     total = source.total if total is None else total
     rejecting = Rejecting(describe, on_rejection)
+    retries = Retries(retry, system_clock)
     settings = told_settings(work, on_error=on_error, conflict=conflict, prepare=prepare)
     with (
         resumed(
@@ -148,6 +154,7 @@ def batched_unit_of_work(
             resume_key,
             settings=settings,
             timeout=timeout,
+            retries=retries,
             clock=system_clock,
         ) as left,
         _watching(progress=progress, total=total, done=left.first) as watch,
@@ -167,7 +174,7 @@ def batched_unit_of_work(
                 unit,
                 isolate=on_error == "isolate",
                 timeout=timeout,
-                retry=retry,
+                retries=retries,
                 progress=left.progress,
                 clock=system_clock,
             ),
@@ -176,9 +183,10 @@ def batched_unit_of_work(
             progress=left.progress,
             max_hold=max_hold,
             stop_at_rejection=on_error == "stop",
+            is_cut_short=lambda: isinstance(items, Interruptible) and items.cut_short,
             watch=watch,
             clock=system_clock,
-        ).to_the_end()
+        ).to_the_end(left.error)
 
 
 @contextlib.contextmanager

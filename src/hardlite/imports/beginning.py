@@ -5,14 +5,17 @@ import datetime as dt
 import decimal
 import enum
 import hashlib
+import itertools
 import json
 import pathlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 __all__ = ["LOOKED_AT", "Beginning"]
+
+T = TypeVar("T")
 
 LOOKED_AT: Final = 20
 """Items at the beginning of a source that are looked at."""
@@ -20,13 +23,13 @@ _DIGITS: Final = 16
 _SHOWN: Final = 120
 _DEEPEST: Final = 6
 
+_BYTES = (bytes, bytearray, memoryview)
 _PLAIN = (
-    str, bytes, int, float, complex, type(None), decimal.Decimal, uuid.UUID, pathlib.PurePath,
+    str, int, float, complex, type(None), decimal.Decimal, uuid.UUID, pathlib.PurePath,
     dt.date, dt.time, dt.timedelta,
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Beginning:
     """The first items of a source, as digests, with the first one to show to people.
 
@@ -34,38 +37,56 @@ class Beginning:
     dataclasses of such; of other objects only the type counts, since nothing else about them is
     the same in another process.
 
-    >>> Beginning.of([{"id": 1}, {"id": 2}]).is_of_the_same_source(Beginning.of([{"id": 1}]))
-    True
-    >>> Beginning.of([{"id": 1}]).is_of_the_same_source(Beginning.of([{"id": 7}]))
-    False
+    They are taken down as an import takes them: a slow source is not read ahead for it, and what
+    comes after the items that are done may still be mended.
+
+    Args:
+        digests: of the items.
+        shown: the first one.
+
+    >>> beginning = Beginning()
+    >>> list(beginning.watch(iter("abc")))
+    ['a', 'b', 'c']
+    >>> beginning.shown, len(beginning.digests)
+    ("'a'", 3)
     """
 
-    digests: tuple[str, ...]
-    shown: str
+    def __init__(self, digests: Sequence[str] = (), shown: str = "nothing") -> None:
+        self.digests = list(digests)
+        self.shown = shown
 
-    @classmethod
-    def of(cls, items: Sequence[object]) -> Self:
-        """Look at the first `LOOKED_AT` of ``items``."""
-        first = items[:LOOKED_AT]
-        shown = repr(first[0]) if first else "nothing"
-        if len(shown) > _SHOWN:
-            shown = f"{shown[: _SHOWN - 3]}..."
-        return cls(tuple(map(_digest, first)), shown)
+    def watch(self, source: Iterator[T]) -> Iterator[T]:
+        """Return ``source``, whose first items are taken down as they pass."""
+        return itertools.chain(map(self._take, itertools.islice(source, LOOKED_AT)), source)
 
-    def is_of_the_same_source(self, other: "Beginning") -> bool:
-        """Say whether one of them is how the other begins: a source may have grown."""
+    def agrees_with(self, other: "Beginning") -> bool:
+        """Say whether both begin with the same items, as far as both are known."""
         shared = min(len(self.digests), len(other.digests))
         return self.digests[:shared] == other.digests[:shared]
 
-    def to_json(self) -> str:
-        """Return it as text."""
-        return json.dumps({"digests": self.digests, "shown": self.shown})
+    def to_json(self, done: int) -> str:
+        """Return it as text, as far as an import has come that has done so many items."""
+        return json.dumps({"digests": self.digests[:done], "shown": self.shown})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
         content = json.loads(text)
-        return cls(tuple(content["digests"]), content["shown"])
+        return cls(content["digests"], content["shown"])
+
+    def _take(self, item: T) -> T:
+        if not self.digests:
+            self.shown = _shown(item)
+        self.digests.append(_digest(item))
+        return item
+
+
+def _shown(item: object) -> str:
+    try:
+        shown = repr(item)
+    except Exception:  # noqa: BLE001 - an object of the caller's may raise anything
+        shown = f"an item of the type {type(item).__qualname__}"
+    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
 
 
 def _digest(item: object) -> str:
@@ -77,18 +98,23 @@ def _written(value: object, depth: int) -> str:
     kind = type(value).__qualname__
     if isinstance(value, enum.Enum):
         return f"{kind}.{value.name}"
+    if isinstance(value, _BYTES):
+        return f"bytes:{hashlib.sha256(value).hexdigest()}"
     if isinstance(value, _PLAIN):
         return f"{kind}:{value!r}"
-    if depth:
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            value = {
-                field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)
-            }
-        if isinstance(value, Mapping):
-            pairs = ((_written(key, depth - 1), value[key]) for key in value)
-            return f"{{{','.join(sorted(f'{key}={_written(x, depth - 1)}' for key, x in pairs))}}}"
-        if isinstance(value, AbstractSet):
-            return f"<{','.join(sorted(_written(each, depth - 1) for each in value))}>"
-        if isinstance(value, Sequence):
-            return f"[{','.join(_written(each, depth - 1) for each in value)}]"
-    return kind
+    return _written_parts(value, depth - 1) if depth else kind
+
+
+def _written_parts(value: object, depth: int) -> str:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {
+            field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        pairs = ((_written(key, depth), _written(value[key], depth)) for key in value)
+        return f"{{{','.join(sorted(f'{key}={each}' for key, each in pairs))}}}"
+    if isinstance(value, AbstractSet):
+        return f"<{','.join(sorted(_written(each, depth) for each in value))}>"
+    if isinstance(value, Sequence):
+        return f"[{','.join(_written(each, depth) for each in value)}]"
+    return type(value).__qualname__

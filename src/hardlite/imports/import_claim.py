@@ -21,31 +21,33 @@ from hardlite.turns.file_locks import try_lock
 from hardlite.turns.gate_note import encode, read_note
 from hardlite.turns.holder import Holder
 
-__all__ = ["claim_file", "claimed", "is_claimed"]
+__all__ = ["claim_file", "claimed"]
 
 _log = logging.getLogger("hardlite.batches")
 
-_FLAGS: Final = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _DIGITS: Final = 12
+
+_held: set[int] = set()
+"""The open lock files of this process: a child that it forks must not keep them locked."""
 
 
 def claim_file(database: str, key: str) -> str:
     """Return the path of the lock file."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{database}-import-{digest[:_DIGITS]}"
+    return f"{database}-import-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
 
 
 @contextlib.contextmanager
 def claimed(database: str, key: str, clock: Clock) -> Iterator[None]:
-    """Have ``key`` for this import alone.
+    """Have ``key`` for this thread alone.
 
     Args:
-        database: the path of the database; empty if it is in memory, where nobody else is.
+        database: the path of the database; empty if it is in memory, where no other process is.
         key: the resume key.
         clock: tells the others since when.
 
     Raises:
-        ResumeRefusedError: another import has it.
+        ResumeRefusedError: somebody else has it.
     """
     if not database:
         yield
@@ -59,9 +61,10 @@ def claimed(database: str, key: str, clock: Clock) -> Iterator[None]:
         return
     if descriptor is None:
         raise ResumeRefusedError(
-            f"Another import runs under the resume key {key!r}: {_described(path, clock)}",
-            "Wait until it is done, or end it; then call again, and it goes on from there.",
+            f"The resume key {key!r} is in use by another import: {_described(path, clock)}",
+            "Wait until that one is done, or end it; then call again.",
         )
+    _held.add(descriptor)
     try:
         thread = f"thread {threading.current_thread().name!r}"
         note = encode(os.getpid(), clock.wall(), thread, call_site(), key)
@@ -69,30 +72,25 @@ def claimed(database: str, key: str, clock: Clock) -> Iterator[None]:
             os.write(descriptor, note)
         yield
     finally:
-        # With the lock in hand: whoever locks it after that sees that the file is gone.
-        with contextlib.suppress(OSError):
+        _give_back(path, descriptor)
+
+
+def _give_back(path: str, descriptor: int) -> None:
+    if descriptor not in _held:
+        # This is a child that was forked meanwhile, and the file is its parent's.
+        return
+    _held.discard(descriptor)
+    # With the lock in hand: whoever locks it after that sees that the file is gone.
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.stat(path), os.fstat(descriptor)):  # noqa: PTH116
             os.unlink(path)  # noqa: PTH108 - a name beside others of the kind
-        os.close(descriptor)
-
-
-def is_claimed(database: str, key: str) -> bool:
-    """Say whether an import runs under ``key`` right now."""
-    if not database:
-        return False
-    try:
-        descriptor = os.open(claim_file(database, key), _FLAGS)
-    except OSError:
-        return False
-    try:
-        return not try_lock(descriptor)
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
 
 
 def _taken(path: str) -> int | None:
     """Open and lock the file; None if somebody else has it locked."""
     while True:
-        descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+        descriptor = os.open(path, _FLAGS, 0o600)
         try:
             if not try_lock(descriptor):
                 os.close(descriptor)
@@ -119,3 +117,13 @@ def _described(path: str, clock: Clock) -> Holder | str:
         user=process.user,
         state=process.state,
     )
+
+
+def _close_in_child() -> None:
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)

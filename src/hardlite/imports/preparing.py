@@ -4,8 +4,10 @@ import collections
 import contextvars
 import dataclasses
 import itertools
+import queue
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
 __all__ = ["Outcome", "OutcomeSource", "PreparedAhead", "PreparedOneByOne"]
@@ -63,11 +65,23 @@ class PreparedOneByOne:
         """There is nothing under way."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Task:
+    """An item under way, with the context in which it is prepared and what comes of it."""
+
+    item: Any
+    context: contextvars.Context
+    future: Future[Any]
+
+
 class PreparedAhead:
     """Prepares items in threads, also while a batch waits for its turn and is written.
 
-    The source is read by the thread that asks, never by two. Each call of ``prepare`` sees the
-    context variables as they were when its item was read.
+    The source is read by the thread that asks, never by two, and only while the item in front is
+    not ready: a source that is slow itself holds nothing up that could be written already. Each
+    call of ``prepare`` sees the context variables as they were when its item was read.
+
+    The threads do not keep a program from ending: one may wait for a network that is gone.
 
     Args:
         source: the items.
@@ -78,9 +92,10 @@ class PreparedAhead:
     def __init__(self, source: Iterator[Any], prepare: Prepare, workers: int) -> None:
         self._source = source
         self._prepare = prepare
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hardlite-prepare")
-        self._most = _AHEAD * workers
-        self._under_way: collections.deque[tuple[Any, Future[Any]]] = collections.deque()
+        self._workers = workers
+        self._threads = 0
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._under_way: collections.deque[_Task] = collections.deque()
         self._ended = False
         self._failure: Exception | None = None
 
@@ -96,22 +111,28 @@ class PreparedAhead:
                 if self._failure is not None:
                     raise self._failure
                 return
-            item, future = self._under_way.popleft()
-            error = future.exception()
+            task = self._under_way.popleft()
+            error = task.future.exception()
             if error is None:
-                yield Outcome(item, future.result())
+                yield Outcome(task.item, task.future.result())
             elif isinstance(error, Exception):
-                yield Outcome(item, error=error)
+                yield Outcome(task.item, error=error)
             else:
                 raise error
-        self._read_ahead()
 
     def close(self) -> None:
         """Begin nothing more; what is being prepared right now goes on to its end unheard."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for task in self._under_way:
+            task.future.cancel()
+        for _ in range(self._threads):
+            self._tasks.put(None)
 
     def _read_ahead(self) -> None:
-        while not self._ended and len(self._under_way) < self._most:
+        under_way = self._under_way
+        most = _AHEAD * self._workers
+        while not self._ended and len(under_way) < most:
+            if under_way and under_way[0].future.done():
+                return
             try:
                 item = next(self._source)
             except StopIteration:
@@ -119,5 +140,30 @@ class PreparedAhead:
             except Exception as error:  # noqa: BLE001 - it is told when it is its turn
                 self._ended, self._failure = True, error
             else:
-                run = contextvars.copy_context().run
-                self._under_way.append((item, self._pool.submit(run, self._prepare, item)))
+                self._begin(_Task(item, contextvars.copy_context(), Future()))
+
+    def _begin(self, task: _Task) -> None:
+        self._under_way.append(task)
+        self._tasks.put(task)
+        if self._threads < min(self._workers, len(self._under_way)):
+            self._threads += 1
+            threading.Thread(
+                target=_work,
+                args=(self._tasks, self._prepare),
+                name=f"hardlite-prepare-{self._threads}",
+                daemon=True,
+            ).start()
+
+
+def _work(tasks: "queue.SimpleQueue[_Task | None]", prepare: Prepare) -> None:
+    while (task := tasks.get()) is not None:
+        if task.future.set_running_or_notify_cancel():
+            try:
+                prepared = task.context.run(prepare, task.item)
+            except BaseException as error:  # noqa: BLE001 - it is told to who asks for the item
+                task.future.set_exception(error)
+            else:
+                task.future.set_result(prepared)
+                # Nothing of an item stays in a thread that waits for the next one.
+                del prepared
+        del task

@@ -17,12 +17,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import sessionmaker
 
+from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError
-from hardlite.sessions import sessionmaker_of
+from hardlite.execution_options import hardened
+from hardlite.imports.import_claim import claimed
+from hardlite.sessions import HardenedSessionmaker, sessionmaker_of
 
 __all__ = [
     "ResumePoint",
     "ResumePointDict",
+    "file_of",
     "forget_resume_key",
     "point_of",
     "progress_table",
@@ -142,6 +146,7 @@ def forget_resume_key(target: Engine | sessionmaker[Any], key: str) -> None:
 
     Raises:
         ConfigurationError: there is no such key.
+        ResumeRefusedError: an import uses it right now.
     """
     known = [point.key for point in resume_points(target)]
     if key not in known:
@@ -149,8 +154,16 @@ def forget_resume_key(target: Engine | sessionmaker[Any], key: str) -> None:
             f"There is no resume key {key!r}",
             f"The database has {', '.join(map(repr, known)) or 'none'}.",
         )
-    with sessionmaker_of(target).writer_connection() as connection:
+    maker = sessionmaker_of(target)
+    with claimed(file_of(maker), key, system_clock), maker.writer_connection() as connection:
         connection.execute(delete(progress_table).where(progress_table.c.resume_key == key))
+
+
+def file_of(maker: HardenedSessionmaker) -> str:
+    """Return the path of the database file as SQLite resolved it; empty if it is in memory."""
+    with maker.engine.connect() as connection:
+        opened = hardened(connection.connection.dbapi_connection)
+        return "" if opened is None else opened.file
 
 
 def point_of(row: Row[Any]) -> ResumePoint:

@@ -5,25 +5,46 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
-from hardlite.execution_options import hardened
 from hardlite.imports.beginning import LOOKED_AT, Beginning
 from hardlite.imports.import_claim import claimed
 from hardlite.imports.progress import Progress
+from hardlite.imports.resume_points import file_of
+from hardlite.imports.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
-__all__ = ["Resumed", "resumed"]
+__all__ = ["Interruptible", "Resumed", "resumed"]
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source that may end before its time, so that what it gave so far is written in order.
+
+    Attributes:
+        cut_short: whether it did; then its import has not come to its end.
+    """
+
+    cut_short: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resumed:
-    """The items that are left, and where to note what becomes of them; None without a key."""
+    """The items that are left.
+
+    Attributes:
+        source: the items.
+        progress: where to note what becomes of them; None without a key.
+        error: what kept the database from being asked; then nothing can be imported.
+    """
 
     source: Iterator[Any]
-    progress: Progress | None
+    progress: Progress | None = None
+    error: SQLAlchemyError | None = None
 
     @property
     def first(self) -> int:
@@ -39,6 +60,7 @@ def resumed(
     *,
     settings: str,
     timeout: float,
+    retries: Retries,
     clock: Clock,
 ) -> Iterator[Resumed]:
     """Find out what is left of ``source``, and have the key for this import alone.
@@ -49,41 +71,67 @@ def resumed(
         key: the resume key; None leaves nothing out.
         settings: what is imported, and how, in words.
         timeout: seconds to wait for a turn.
+        retries: says whether to try again when a lock is in the way.
         clock: tells the time that is written down.
 
     Raises:
         ResumeRefusedError: the key is in use, or belongs to another source or other settings.
     """
     if key is None:
-        yield Resumed(source, None)
+        yield Resumed(source)
         return
-    first = list(itertools.islice(source, LOOKED_AT))
-    with claimed(_file_of(maker), key, clock):
-        progress = Progress(
-            maker, key, settings=settings, beginning=Beginning.of(first), clock=clock,
-            timeout=timeout,
-        )  # fmt: skip
-        if progress.before.finished:
-            yield Resumed(iter(()), progress)
-            return
-        left = itertools.chain(first, source)
-        _leave_out(left, progress.position, key)
-        yield Resumed(left, progress)
+    beginning = Beginning()
+    with contextlib.ExitStack() as claim:
+        try:
+            claim.enter_context(claimed(file_of(maker), key, clock))
+            progress = Progress(
+                maker,
+                key,
+                settings=settings,
+                beginning=beginning,
+                timeout=timeout,
+                retries=retries,
+                clock=clock,
+            )
+        except SQLAlchemyError as error:
+            found = Resumed(iter(()), error=error)
+        else:
+            found = _left(beginning.watch(source), progress, key)
+        yield found
 
 
-def _leave_out(source: Iterator[Any], count: int, key: str) -> None:
+def _left(source: Iterator[Any], progress: Progress, key: str) -> Resumed:
+    done = progress.position
+    looked_at = min(done, LOOKED_AT)
+    _leave_out(source, looked_at, key, done)
+    progress.require_same_source()
+    if progress.before.finished:
+        return Resumed(iter(()), progress)
+    _leave_out(source, done - looked_at, key, done)
+    return Resumed(source, progress)
+
+
+def _leave_out(source: Iterator[Any], count: int, key: str, done: int) -> None:
     counted = itertools.count()
-    collections.deque(zip(itertools.islice(source, count), counted, strict=False), maxlen=0)
+    with _telling(key):
+        collections.deque(zip(itertools.islice(source, count), counted, strict=False), maxlen=0)
     found = next(counted)
     if found < count:
         raise ResumeRefusedError(
-            f"The import under the resume key {key!r} stands at item {count}, and this source "
-            f"ends after {found}",
+            f"The import under the resume key {key!r} stands at item {done}, and this source "
+            f"ends before that",
             "Give it the source that it began with, or forget the key and begin anew.",
         )
 
 
-def _file_of(maker: HardenedSessionmaker) -> str:
-    with maker.engine.connect() as connection:
-        opened = hardened(connection.connection.dbapi_connection)
-        return "" if opened is None else opened.file
+@contextlib.contextmanager
+def _telling(key: str) -> Iterator[None]:
+    """Say of what the source raises that nothing has been imported yet."""
+    try:
+        yield
+    except BaseException as interruption:
+        interruption.add_note(
+            f"hardlite: the import under the resume key {key!r} was interrupted before its first "
+            "batch; what earlier ones committed stays"
+        )
+        raise

@@ -1,13 +1,19 @@
 """Which failed batches of an import are tried again, how often, and for how long altogether."""
 
 import dataclasses
+import math
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
+from hardlite.clock import Clock
 from hardlite.errors import ConfigurationError, DatabaseReplacedError
 from hardlite.result_codes import Fate, fate_of
 
-__all__ = ["RetryPolicy", "leaves_nothing", "may_be_tried_again"]
+__all__ = ["Retries", "RetryPolicy"]
+
+_DOUBLED_MOST: Final = 60
+"""Delays do not double for ever: a power of two that is too large for a float is an error."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +28,7 @@ class RetryPolicy:
         base_delay: seconds before the second attempt; each further one waits twice as long.
         max_delay: seconds that a delay lasts, at most.
         budget: seconds that an import may lose altogether, to attempts that failed and to the
-            delays after them.
+            delays after them; an attempt that has begun may pass it by its own timeout.
 
     Raises:
         ConfigurationError: a number makes no sense.
@@ -44,7 +50,8 @@ class RetryPolicy:
             )
         for name in ("base_delay", "max_delay", "budget"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and value >= 0 and (name == "budget" or value < math.inf)):
                 raise ConfigurationError(
                     f"RetryPolicy({name}={value!r}) makes no sense",
                     "It takes a number of seconds, 0 or more.",
@@ -52,23 +59,48 @@ class RetryPolicy:
 
     def delay_after(self, attempts: int) -> float:
         """Return the seconds to wait after so many attempts."""
-        return min(self.max_delay, self.base_delay * 2.0 ** (attempts - 1))
+        doubled = min(attempts - 1, _DOUBLED_MOST)
+        return min(self.max_delay, self.base_delay * 2.0**doubled)
 
 
-def leaves_nothing(error: Exception) -> bool:
-    """Say whether a COMMIT that fails with ``error`` has certainly kept nothing.
+class Retries:
+    """What one import tries again, and how much time that has cost it.
 
-    A COMMIT that meets a lock leaves the transaction open (sqlite.org, "Transaction"); one that
-    is cut short in another way may have reached the file.
+    Args:
+        policy: how often, and for how long.
+        clock: waits.
     """
-    return fate_of(error) in {Fate.WAIT, Fate.RESTART}
+
+    def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._lost = 0.0
+
+    def go_on(self, error: Exception, attempts: int, lost: float) -> bool:
+        """Wait for the next attempt; say no if there is to be none.
+
+        Args:
+            error: what ended the last attempt, which has left nothing in the database.
+            attempts: how many there were.
+            lost: seconds that the last one took.
+        """
+        policy = self._policy
+        if attempts >= policy.max_attempts or not _may_be_tried_again(error):
+            return False
+        delay = policy.delay_after(attempts)
+        self._lost += lost
+        if self._lost + delay > policy.budget:
+            return False
+        self._lost += delay
+        self._clock.sleep(delay)
+        return True
 
 
-def may_be_tried_again(error: Exception) -> bool:
+def _may_be_tried_again(error: Exception) -> bool:
     """Say whether the next attempt may fare better than the one that ended with ``error``."""
     if isinstance(error, DatabaseReplacedError):
         # The next connection opens another file, in which the batches before this one are missing.
         return False
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return leaves_nothing(error)
+    return fate_of(error) in {Fate.WAIT, Fate.RESTART}

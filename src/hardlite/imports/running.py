@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from hardlite.clock import Clock
 from hardlite.imports.batch_results import BatchResult, Outcome
@@ -33,6 +33,7 @@ class ImportRun:
         progress: where the import stands, under its resume key; None without one.
         max_hold: seconds a turn should last at the most.
         stop_at_rejection: the first rejected item ends it.
+        is_cut_short: says, once no items are left, whether the source ended before its time.
         watch: is told of each batch.
         clock: measures.
     """
@@ -47,6 +48,7 @@ class ImportRun:
         progress: Progress | None,
         max_hold: float,
         stop_at_rejection: bool,
+        is_cut_short: Callable[[], bool],
         watch: Watcher,
         clock: Clock,
     ) -> None:
@@ -57,22 +59,27 @@ class ImportRun:
         self._progress = progress
         self._max_hold = max_hold
         self._stop_at_rejection = stop_at_rejection
+        self._is_cut_short = is_cut_short
         self._watch = watch
         self._clock = clock
         self._results: list[BatchResult] = []
         self._errors = KeptErrors()
         self._started = clock.now()
 
-    def to_the_end(self) -> ImportReport:
-        """Import all that is left, or as much as can be."""
+    def to_the_end(self, error: Exception | None = None) -> ImportReport:
+        """Import all that is left, or as much as can be.
+
+        Args:
+            error: what keeps it from beginning at all.
+        """
         self._started = self._clock.now()
-        error: Exception | None = None
-        stopped = False
+        stopped = error is not None
         try:
             while not stopped and (batch := self._collector.collect(self._size.next())).count:
                 error = self._write(batch)
                 self._errors.lighten(self._results[-1].error)
                 stopped = error is not None or self._is_to_stop()
+            stopped = stopped or self._is_cut_short()
             if not stopped and self._progress is not None:
                 error = self._note(self._progress.finish)
         except BaseException as interruption:
@@ -141,7 +148,7 @@ class ImportRun:
     def _note(write: Callable[[], None]) -> Exception | None:
         try:
             write()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             return error
         return None
 
