@@ -352,7 +352,7 @@ def test_the_foreign_key_of_a_row_is_named(
         "import", path, db_path, "--on-error", "isolate", "--rejects", tmp_path / "x.csv"
     )
 
-    keys = "FOREIGN KEY flight.plane -> plane", "FOREIGN KEY flight.pilot -> plane"
+    keys = "failed: flight.plane -> plane", "failed: flight.pilot -> plane"
     lines = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
     assert [key in line for key, line in zip(keys, lines[1:], strict=True)] == [True, True]
     assert [key in ran.out for key in keys] == [True, True]

@@ -52,7 +52,7 @@ def test_a_report_that_ends_in_html_is_a_page_with_a_section_for_each_source(
         assert f"<dt>committed</dt><dd>{committed}</dd>" in section
     assert "column n (INTEGER) cannot hold the value &#x27;&lt;b&gt;&#x27;" in section
     assert '<td class="n" data-name="line">2</td>' in section
-    assert '<td class="" data-name="column">n</td>' in section
+    assert '<td class="names" data-name="column">n</td>' in section
     assert f"sqlite:///{db_path}. Made by hardlite" in page
 
 

@@ -44,7 +44,7 @@ def with_key(reason: str, constraint: Constraint | None) -> str:
     """Return ``reason`` with the foreign key that it is about: SQLite's message names none."""
     if constraint is None or constraint.parent is None:
         return reason
-    return f"{reason} ({constraint})"
+    return f"{reason}: {str(constraint).removeprefix('FOREIGN KEY ')}"
 
 
 class ReasonTally:

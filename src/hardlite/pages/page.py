@@ -169,7 +169,9 @@ def _reasons(section: Section) -> str:
         for reason in section.reasons
     ]
     further = f"And {count(section.further)} for other reasons." if section.further else ""
-    return _table("Rejected, by reason", names, rows, ("n", "bar", "", "", ""), note=further)
+    return _table(
+        "Rejected, by reason", names, rows, ("n", "bar", "", "names", "names"), note=further
+    )
 
 
 def _rejections(section: Section) -> str:
@@ -185,7 +187,7 @@ def _rejections(section: Section) -> str:
     ]
     shown, all_of_them = len(section.rejections), section.rejected
     title = "Rejected" if shown == all_of_them else f"The first {count(shown)} rejected"
-    return _table(f"{title} {section.noun}", names, rows, ("n", "", "", ""))
+    return _table(f"{title} {section.noun}", names, rows, ("n", "names", "", ""))
 
 
 def _slowest(section: Section, title: str, heading: str, part: Callable[[Timed], float]) -> str:

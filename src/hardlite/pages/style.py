@@ -80,7 +80,8 @@ th, td {
   padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); vertical-align: top;
   overflow-wrap: anywhere;
 }
-thead th { border-top: 0; }
+thead th { border-top: 0; overflow-wrap: normal; }
+.names { min-width: 6.5rem; }
 th:last-child, td:last-child { padding-right: 0; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bar { width: 26%; min-width: 4rem; }
