@@ -184,5 +184,19 @@ def test_pictures_have_names_and_tables_have_headings(look: Callable[..., "Page"
     assert tab.locator("html[lang=en]").count() == 1
 
 
+def test_a_table_is_one_also_where_its_rows_are_cards(look: Callable[..., "Page"]) -> None:
+    tab = look(report_of(many_batches(1), rejections(2)), viewport={"width": 360, "height": 780})
+
+    table = tab.get_by_role("table", name="The first 2 rejected items")
+    assert table.get_by_role("row").count() == 3
+    assert table.get_by_role("columnheader").all_inner_texts() == [
+        "position",
+        "column",
+        "why",
+        "item",
+    ]
+    assert table.get_by_role("cell").count() == 8
+
+
 def test_the_page_can_be_printed(look: Callable[..., "Page"]) -> None:
     assert look(report_of(many_batches(20), rejections(3))).pdf().startswith(b"%PDF")

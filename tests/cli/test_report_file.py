@@ -51,8 +51,8 @@ def test_a_report_that_ends_in_html_is_a_page_with_a_section_for_each_source(
         section = page.partition(f"<h2>{path} → t</h2>")[2].partition("</section>")[0]
         assert f"<dt>committed</dt><dd>{committed}</dd>" in section
     assert "column n (INTEGER) cannot hold the value &#x27;&lt;b&gt;&#x27;" in section
-    assert '<td class="n" data-name="line">2</td>' in section
-    assert '<td class="names" data-name="column">n</td>' in section
+    assert '<td role="cell" class="n" data-name="line">2</td>' in section
+    assert '<td role="cell" class="names" data-name="column">n</td>' in section
     assert f"sqlite:///{db_path}. Made by hardlite" in page
 
 

@@ -210,19 +210,25 @@ def _table(
     cards: bool = True,
 ) -> str:
     """Return a table; its cells are markup already, and on a phone each row is a card."""
+    # As cards, the parts of a table are no longer laid out as one, so they say what they are.
+    roles = {name: f' role="{name}"' if cards else "" for name in ("row", "columnheader", "cell")}
     columns = list(zip(map(escaped, names), kinds, strict=True))
-    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns)
+    head = "".join(
+        f'<th scope="col"{roles["columnheader"]} class="{kind}">{name}</th>'
+        for name, kind in columns
+    )
     body = "".join(
-        "<tr>"
+        f"<tr{roles['row']}>"
         + "".join(
-            f'<td class="{kind}" data-name="{name}">{cell}</td>'
+            f'<td{roles["cell"]} class="{kind}" data-name="{name}">{cell}</td>'
             for (name, kind), cell in zip(columns, row, strict=True)
         )
         + "</tr>"
         for row in rows
     )
     told = f'<p class="note">{escaped(note)}</p>' if note else ""
+    kind = ' class="cards" role="table"' if cards else ""
     return (
-        f'<div class="table"><table{" class=cards" if cards else ""}><caption>{escaped(title)}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}</div>"
+        f'<div class="table"><table{kind}><caption>{escaped(title)}</caption>'
+        f"<thead><tr{roles['row']}>{head}</tr></thead><tbody>{body}</tbody></table>{told}</div>"
     )

@@ -97,6 +97,7 @@ footer { margin-top: 1.5rem; color: var(--soft); font-size: .85rem; overflow-wra
   h1 { font-size: 1.35rem; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
     clip-path: inset(50%); }
+  .cards th, .cards td { min-width: 0; overflow-wrap: anywhere; }
   .cards tbody, .cards tr, .cards td { display: block; width: auto; }
   .cards tr { padding: .45rem 0; border-top: 1px solid var(--line); }
   .cards td { padding: .1rem 0; border: 0; text-align: left; white-space: normal; }
