@@ -142,7 +142,7 @@ class BatchWriter:
                     self._advance(within, mark, len(items) - len(faults) - skipped, skipped)
                     committed_before = writes_committed()
                 except Exception as error:
-                    cause = error if driver.in_transaction else _what_ended_it(error, handled)
+                    cause = error if _is_open(driver) else _what_ended_it(error, handled)
                     raise
         except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
             cause = cause or error
@@ -206,7 +206,7 @@ class BatchWriter:
         except (UnwritableTargetError, UsageError):
             raise
         except Exception as error:
-            if not is_at_fault(error) or not driver.in_transaction:
+            if not is_at_fault(error) or not _is_open(driver):
                 raise
             savepoint.rollback()
             if len(items) == 1:
@@ -226,7 +226,9 @@ class BatchWriter:
         error = tried.cause
         if isinstance(error, UnwritableTargetError):
             return dataclasses.replace(times, failure=error.cause)
-        if error is None or tried.kept is None or not tried.has_turn or not is_at_fault(error):
+        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        no_ones = tried.kept is None or not tried.has_turn or is_lost
+        if error is None or no_ones or not is_at_fault(error):
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
             faults = tuple(Fault(offset, error) for offset in range(len(items)))
@@ -259,11 +261,19 @@ class BatchWriter:
 
 
 def _require_transaction(driver: sqlite3.Connection) -> None:
-    if not driver.in_transaction:
+    if not _is_open(driver):
         raise UsageError(
             "The engine has the isolation level AUTOCOMMIT, so a batch is no transaction",
             "Import with the engine as it was made, without that execution option.",
         )
+
+
+def _is_open(driver: sqlite3.Connection) -> bool:
+    """Say whether the transaction is; a connection that was lost cannot even tell."""
+    try:
+        return driver.in_transaction
+    except Exception:  # noqa: BLE001 - each driver has an error of its own for a closed connection
+        return False
 
 
 def _is_of_commit(error: Exception | None) -> bool:
