@@ -195,7 +195,8 @@ def test_a_table_is_one_also_where_its_rows_are_cards(look: Callable[..., "Page"
         "why",
         "item",
     ]
-    assert table.get_by_role("cell").count() == 8
+    # One of the two has no column to tell of, and on a phone no empty line for it either.
+    assert table.get_by_role("cell").count() == 2 * 4 - 1
 
 
 def test_the_page_can_be_printed(look: Callable[..., "Page"]) -> None:
