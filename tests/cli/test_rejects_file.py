@@ -1,6 +1,7 @@
 """`--rejects`: the rejected rows as the source has them, to be mended and imported again."""
 
 import gzip
+import io
 import json
 import math
 import os
@@ -8,13 +9,21 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from hardlite import Rejection
+from hardlite.cli.output_file import OutputFile
+from hardlite.cli.rejects_file import RejectsFile
+from hardlite.sources import UnfitRow
+from hardlite.sources.rejects import DelimitedRejects
 from tests.fixtures.programs import run_program
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 Write = Callable[[str, str | bytes], Path]
 Command = Callable[..., Any]
@@ -282,13 +291,20 @@ def test_a_full_disk_ends_the_import_and_keeps_the_rows_before(
     path = write("people.csv", "id,name\n" + "".join(f"x,{text}\n" for text in texts))
     rejects = tmp_path / name
 
-    told = run_program(tmp_path, FULL, path, db_path, "--rejects", rejects)
+    told = run_program(
+        tmp_path, FULL, path, db_path, "--rejects", rejects, "--report", tmp_path / "r.json"
+    )
 
     assert told.splitlines()[-1] == "3"
+    # The batch under way was the last one: there was no reading on to the end.
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["imports"][0]
+    assert 500 <= report["rejected"] < 10_000
+    assert report["stopped"] is True
     if name == "bad.csv":
         lines = rejects.read_text(encoding="utf-8").splitlines()
         assert [line.split(",")[1] for line in lines[1:]] == texts[: len(lines) - 1]
         assert 500 < len(lines) < 2000
+        assert rejects.read_bytes().endswith(b"\n")
     else:
         assert rejects.stat().st_size > 100_000
     assert not list(tmp_path.glob(".bad*"))
@@ -356,3 +372,36 @@ def test_the_foreign_key_of_a_row_is_named(
     lines = (tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()
     assert [key in line for key, line in zip(keys, lines[1:], strict=True)] == [True, True]
     assert [key in ran.out for key in keys] == [True, True]
+
+
+class Pressed(io.FileIO):
+    """A file during the first write of which the user presses Ctrl-C."""
+
+    pressed = False
+
+    def write(self, data: "Buffer") -> int:
+        if self.pressed:
+            return super().write(data)
+        self.pressed = True
+        super().write(memoryview(data)[: len(memoryview(data)) // 2])
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_in_the_middle_of_writing_leaves_no_half_row_and_none_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reject(rejects: RejectsFile, rows: int) -> None:
+        for number in range(rows):
+            item = UnfitRow(line=number, reason="why", text=b"%d\n" % number)
+            rejects.add(Rejection(position=number, item=item, reason="", error_type=""))
+
+    monkeypatch.setattr(RejectsFile, "_opened", lambda _: Pressed(tmp_path / "draft", "wb"))
+    style = DelimitedRejects(b"n\n", ["n"], (), ",")
+    rejects = RejectsFile(OutputFile(tmp_path / "bad.csv", tmp_path / "draft"), style)
+
+    with pytest.raises(KeyboardInterrupt), rejects.during_import():
+        reject(rejects, 20_000)
+
+    lines = (tmp_path / "bad.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "n,hardlite_reason"
+    assert lines[1:] == [f'{number},"why"' for number in range(rejects.rows)]

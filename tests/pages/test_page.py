@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hardlite import Rejection
@@ -32,9 +32,13 @@ class Text(HTMLParser):
 
 
 @given(st.text())
+@example("<script>")
+@example("\"'&amp;")
 def test_any_text_is_shown_letter_by_letter(text: str) -> None:
-    page = Text(f"<p>{escaped(text)}</p>")
+    shown = escaped(text)
+    page = Text(f"<p>{shown}</p>")
 
+    assert set(shown).isdisjoint("<>\"'")
     assert page.tags == ["p"]
     assert page.text.isprintable()
     page.text.encode()
