@@ -23,9 +23,10 @@ def read_csv(data: bytes, delimiter: str = ",") -> list[list[str]]:
 
 
 def spelled(fields: list[str], delimiter: str, end: str) -> bytes:
+    # Python 3.11 puts only what is in its line end into quotes.
     text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator=end).writerow(fields)
-    return text.getvalue().encode()
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(fields)
+    return (text.getvalue().removesuffix("\r\n") + end).encode()
 
 
 @given(
