@@ -223,7 +223,7 @@ def test_a_source_that_ends_before_what_is_done_is_refused(engine: Engine) -> No
     with pytest.raises(Cut):
         batched_unit_of_work(engine, cut_before(9, 99), ENTRIES, batch_size=3, resume_key="k")
 
-    with pytest.raises(ResumeRefusedError, match=r"stands at item 9, and this source ends before"):
+    with pytest.raises(ResumeRefusedError, match=r"stands at item 9, and this source ends after 6"):
         batched_unit_of_work(engine, entries(6), ENTRIES, resume_key="k")
 
     assert entered(engine) == list(range(9))
