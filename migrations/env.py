@@ -4,6 +4,7 @@ from alembic import context
 
 from hardlite import create_hardened_engine
 from hardlite.demo.schema import Base
+from hardlite.imports.resume_points import progress_table
 
 _DEFAULT_URL = "sqlite:///flights.db"
 
@@ -11,7 +12,9 @@ _DEFAULT_URL = "sqlite:///flights.db"
 def main() -> None:
     """Write the SQL, or run it, as Alembic was asked to."""
     url = context.get_x_argument(as_dictionary=True).get("url", _DEFAULT_URL)
-    options = {"target_metadata": Base.metadata, "render_as_batch": True}
+    # Autogenerate would drop a table that no metadata knows.
+    metadata = [Base.metadata, progress_table.metadata]
+    options = {"target_metadata": metadata, "render_as_batch": True}
     if context.is_offline_mode():
         context.configure(url=url, literal_binds=True, **options)
         with context.begin_transaction():

@@ -111,12 +111,12 @@ def test_json_lines_get_the_reason_as_their_last_key(
     bad = (tmp_path / "bad.jsonl").read_text(encoding="utf-8")
     assert bad == (
         f'{{"name":"Bob"  , "id":1.0, "hardlite_reason": "{UNIQUE}"}}\n'
-        '{"hardlite_reason": "column name takes no NULL"}\n{}\n'
-        f'{{"id": 3.5, "name": "Cy", "hardlite_reason": "{NOT_A_NUMBER} 3.5"}}\n'
         '{"hardlite_reason": "not JSON: Expecting value at character 19"}\n'
         '{"id": 2, "name": }\n'
         '{"hardlite_reason": "not a JSON object"}\n'
         "[3]\n"
+        '{"hardlite_reason": "column name takes no NULL"}\n{}\n'
+        f'{{"id": 3.5, "name": "Cy", "hardlite_reason": "{NOT_A_NUMBER} 3.5"}}\n'
     )
     mended = bad.replace("1.0", "5").replace("[3]", "").replace('"name": }', '"name": "Di"}')
     again = imported(write("again.jsonl", mended), "worse.jsonl")

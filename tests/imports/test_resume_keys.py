@@ -1,5 +1,6 @@
 """An import under a resume key: every item once, whenever it was cut short."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,7 +223,7 @@ def test_a_source_that_ends_before_what_is_done_is_refused(engine: Engine) -> No
     with pytest.raises(Cut):
         batched_unit_of_work(engine, cut_before(9, 99), ENTRIES, batch_size=3, resume_key="k")
 
-    with pytest.raises(ResumeRefusedError, match=r"stands at item 9, and this source ends before"):
+    with pytest.raises(ResumeRefusedError, match=r"stands at item 9, and this source ends after 6"):
         batched_unit_of_work(engine, entries(6), ENTRIES, resume_key="k")
 
     assert entered(engine) == list(range(9))
@@ -254,6 +255,29 @@ def test_other_settings_are_refused_and_both_are_named(
     assert "into the table entries with on_error='continue'" in str(caught.value)
     assert told in str(caught.value)
     assert entered(engine) == [0, 1]
+
+
+class Adder:
+    """A function with a state of its own."""
+
+    def __call__(self, session: Session, item: dict[str, object]) -> None:
+        add_entry(session, item)
+
+
+@pytest.mark.parametrize(
+    ("work", "told"),
+    [
+        (insert(ENTRIES), "into the table entries with"),
+        (functools.partial(add_entry), "into tests.fixtures.entries.add_entry with"),
+        (Adder(), "test_resume_keys.Adder with"),
+        (Adder().__call__, "test_resume_keys.Adder.__call__ with"),
+        (lambda session, item: session.execute(insert(ENTRIES), item), "keys.<lambda> with"),
+    ],
+)
+def test_what_is_imported_is_told_by_its_name(engine: Engine, work: Work, told: str) -> None:
+    batched_unit_of_work(engine, entries(2), work, resume_key="k")
+
+    assert told in resume_points(engine)[0].settings
 
 
 def test_batch_size_and_threads_may_differ(engine: Engine) -> None:

@@ -67,14 +67,14 @@ def test_a_line_that_is_no_row_is_left_out_with_the_reason(
     rows = read(path, table)[1000:]
 
     assert [str(row) for row in rows if isinstance(row, UnfitRow)] == [
-        "line 1006: the table has no column nmae",
-        "line 1007: column name takes no NULL",
-        "line 1008: column name takes no NULL",
         "line 1001: not JSON: Expecting value at character 1",
         "line 1002: not a JSON object",
         "line 1003: not JSON: NaN is not a JSON value",
         "line 1004: not JSON: nested too deep",
         "line 1005: not JSON: Exceeds the limit (4300 digits) for integer string conversion",
+        "line 1006: the table has no column nmae",
+        "line 1007: column name takes no NULL",
+        "line 1008: column name takes no NULL",
     ]
 
 

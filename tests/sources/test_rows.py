@@ -183,3 +183,32 @@ def test_values_that_fit_as_they_are_and_others_meet_in_a_column(
         "line 4: column n (INTEGER) cannot hold the value 9223372036854775808",
         "{'n': 3, 'r': None, 't': None, 'b': True, 'need': 3}",
     ]
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 1000])
+def test_rows_come_in_the_order_of_the_source_whatever_the_blocks(
+    write: Write, make_table: MakeTable, block_rows: int
+) -> None:
+    """By their places an import is resumed, also one whose batches have another size by then."""
+    table = make_table("n INTEGER, t TEXT")
+    path = write("t.csv", "n,t\n1,a\n2\n3,c\nx,d\n5,e\n6\n7,g\n")
+
+    with open_source(path, block_rows=block_rows) as source:
+        lines = [item.line for item in rows_for(match(source, table), source, frozenset())]
+
+    assert lines == [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_row_that_does_not_fit_is_the_same_with_and_without_its_text(
+    write: Write, make_table: MakeTable
+) -> None:
+    """By its first rows a source is known again, also when somebody adds --rejects."""
+    table = make_table("n INTEGER")
+    path = write("t.csv", "n\nx\n")
+    found = []
+    for keep_text in (False, True):
+        with open_source(path, keep_text=keep_text) as source:
+            found += rows_for(match(source, table), source, frozenset())
+
+    assert found[0] == found[1]
+    assert found[0].text != found[1].text

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hardlite.cli.failures import complain
 from hardlite.errors import HardliteError
@@ -28,8 +28,12 @@ class Feed:
         self.failure: HardliteError | KeyboardInterrupt | None = None
         self._reading = False
 
-    def rows(self, source: Iterable[T]) -> Iterator[T]:
-        """Yield the rows of ``source`` until something fails."""
+    def rows(self, source: Iterable[T]) -> "_Rows[T]":
+        """Return the rows of ``source`` until something fails."""
+        return _Rows(self, source)
+
+    def fed(self, source: Iterable[T]) -> Iterator[T]:
+        """Yield them."""
         try:
             self._reading = True
             for row in source:
@@ -61,3 +65,19 @@ class Feed:
         # The interrupt may have come in the middle of printing, where Python prints nothing else.
         with suppress(RuntimeError):
             complain("stopping after this batch; press Ctrl-C again to stop at once")
+
+
+class _Rows(Generic[T]):
+    """The rows that a feed lets through; an import can ask them whether these are all."""
+
+    def __init__(self, feed: Feed, source: Iterable[T]) -> None:
+        self._feed = feed
+        self._source = source
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether something ended them before the source did."""
+        return self._feed.failure is not None
+
+    def __iter__(self) -> Iterator[T]:
+        return self._feed.fed(self._source)

@@ -1,8 +1,9 @@
 """``hardlite import``: files into tables."""
 
 import enum
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -12,7 +13,8 @@ from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.failures import complain, message_of
 from hardlite.cli.import_run import run_import
 from hardlite.cli.planning import ImportOptions
-from hardlite.errors import ConfigurationError, MissingExtraError
+from hardlite.cli.resumes import run_resumes
+from hardlite.errors import ConfigurationError, MissingExtraError, ResumeRefusedError
 from hardlite.sources import SourceError
 
 __all__ = ["import_command"]
@@ -34,13 +36,25 @@ class ConflictChoice(enum.StrEnum):
     UPDATE = "update"
 
 
+def _size_of(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not (text.isdecimal() and int(text) > 0):
+        raise ConfigurationError(
+            f"--batch-size cannot be {text}", "It takes a whole number, 1 or more, or auto."
+        )
+    return int(text)
+
+
 def import_command(
     sources: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE",
+            default_factory=list,
             help="CSV, TSV or JSON Lines in UTF-8, also gzipped or zipped; Parquet or Arrow; "
             "- is standard input.",
+            show_default=False,
         ),
     ],
     database: Annotated[
@@ -54,7 +68,13 @@ def import_command(
         bool,
         typer.Option("--create", help="Make what is not there: the file, and the table."),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows in a transaction.")] = 500,
+    batch_size: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Rows in a transaction; auto measures what fits into an eighth of a second.",
+        ),
+    ] = "500",
     on_error: Annotated[
         OnErrorChoice,
         typer.Option(
@@ -66,6 +86,24 @@ def import_command(
         ConflictChoice,
         typer.Option(help="A row whose key is there already: an error, skipped, or written over."),
     ] = ConflictChoice.ERROR,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Write down under this name how far it has come, in the transactions of the "
+            "batches; run again, the command goes on from there: every row once.",
+        ),
+    ] = None,
+    list_resumes: Annotated[
+        bool,
+        typer.Option(
+            "--list-resumes", help="Tell the keys of DATABASE and how far they are; no SOURCE."
+        ),
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Forget a key of DATABASE; what is in stays; no SOURCE."),
+    ] = None,
     null: Annotated[
         list[str] | None,
         typer.Option(help="A text that stands for no value, such as NA. May be repeated."),
@@ -94,28 +132,47 @@ def import_command(
     2 nothing was done because an argument is wrong, 3 it could not finish; what was committed
     stays.
     """
-    options = ImportOptions(
-        sources=sources,
-        database=database,
-        table=table,
-        create=create,
-        batch_size=batch_size,
-        on_error=on_error.value,
-        conflict=conflict.value,
-        nulls=frozenset(null or ()),
-        report=report,
-        rejects=rejects,
-    )
-    raise typer.Exit(_code_of(options))
+
+    def run() -> ExitCode:
+        out = Console()
+        if list_resumes or forget is not None:
+            _require_no_source(sources)
+            return run_resumes(database, forget=forget, out=out)
+        if not sources:
+            raise ConfigurationError("Missing argument SOURCE", "Name a file and the database.")
+        options = ImportOptions(
+            sources=sources,
+            database=database,
+            table=table,
+            create=create,
+            batch_size=_size_of(batch_size),
+            on_error=on_error.value,
+            conflict=conflict.value,
+            resume=resume,
+            nulls=frozenset(null or ()),
+            report=report,
+            rejects=rejects,
+        )
+        return run_import(options, out=out, err=Console(stderr=True))
+
+    raise typer.Exit(_code_of(run))
 
 
-def _code_of(options: ImportOptions) -> ExitCode:
+def _require_no_source(sources: list[str]) -> None:
+    if sources:
+        raise ConfigurationError(
+            f"--list-resumes and --forget import nothing, and {sources[0]} is a source",
+            "Name the database alone.",
+        )
+
+
+def _code_of(run: Callable[[], ExitCode]) -> ExitCode:
     try:
-        return run_import(options, out=Console(), err=Console(stderr=True))
+        return run()
     except MissingExtraError as error:
         complain(message_of(error))
         return ExitCode.COULD_NOT_FINISH
-    except (SourceError, ConfigurationError) as error:
+    except (SourceError, ConfigurationError, ResumeRefusedError) as error:
         complain(message_of(error))
         return ExitCode.MISUSE
     except (DBAPIError, KeyboardInterrupt) as error:

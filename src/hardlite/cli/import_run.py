@@ -22,6 +22,7 @@ from hardlite.cli.report_json import json_report
 from hardlite.cli.summary import show_summary
 from hardlite.clock import system_clock
 from hardlite.engine import profile_of
+from hardlite.errors import ResumeRefusedError
 from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.imports.reasons import ReasonTally
@@ -118,7 +119,7 @@ class _Run:
         if self.failure is not None:
             complain(f"{message_of(self.failure)} {self.told()}")
             return ExitCode.COULD_NOT_FINISH
-        if any(each.report.rejected for each in self.imported):
+        if any(each.rejected for each in self.imported):
             return ExitCode.SOME_REJECTED
         return ExitCode.DONE
 
@@ -152,11 +153,14 @@ class _Run:
                     batch_size=options.batch_size,
                     on_error=options.on_error,
                     conflict=options.conflict,
+                    resume_key=planned.resume_key,
                     on_rejection=reject,
                     progress=watch,
                     timeout=cast("Profile", profile_of(self._engine)).timeout,
                 )
-            except KeyboardInterrupt as interrupt:
+            except (KeyboardInterrupt, ResumeRefusedError) as interrupt:
+                if isinstance(interrupt, ResumeRefusedError) and not (batches or self.imported):
+                    raise
                 feed.failure = interrupt
                 report = ImportReport(
                     batches=tuple(batches),

@@ -32,6 +32,12 @@ class Imported:
     reasons: ReasonTally
     rejects: Path | None
 
+    @property
+    def rejected(self) -> int:
+        """How many rows were left out, under a resume key also before this command."""
+        before = self.report.resumed_from
+        return self.report.rejected + (0 if before is None else before.rejected)
+
 
 def line_of(rejection: Rejection) -> int:
     """Return the line of the source on which a rejected row starts, or the row's number."""

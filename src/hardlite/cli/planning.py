@@ -5,12 +5,14 @@ import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Table, UniqueConstraint, inspect
 from sqlalchemy.engine import Engine
 
 from hardlite.cli.output_file import output_file
 from hardlite.cli.rejects_file import RejectsFile, rejects_path
+from hardlite.cli.resumes import resume_keys
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batches import OnError
 from hardlite.imports.fast_insert import Conflict
@@ -39,9 +41,10 @@ class ImportOptions:
     database: str
     table: str | None
     create: bool
-    batch_size: int
+    batch_size: int | Literal["auto"]
     on_error: OnError
     conflict: Conflict
+    resume: str | None
     nulls: frozenset[str]
     report: Path | None
     rejects: Path | None
@@ -49,10 +52,11 @@ class ImportOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """An open source, the table it fits, and where its rejected rows go."""
+    """An open source, the table it fits, and where its progress and its rejected rows go."""
 
     source: Source
     target: Target
+    resume_key: str | None
     rejects: RejectsFile | None
 
 
@@ -80,12 +84,15 @@ def plan(
         new: list[Table] = []
         planned: list[Planned] = []
         taken = list(keep)
-        for name in options.sources:
+        keys = resume_keys(options.resume, options.sources, engine, empty=empty)
+        for name, key in zip(options.sources, keys, strict=True):
             table_name = _table_name(name, options)
             source = opened.enter_context(
                 open_source(
                     name,
-                    block_rows=min(options.batch_size, _BLOCK_ROWS),
+                    block_rows=_BLOCK_ROWS
+                    if options.batch_size == "auto"
+                    else min(options.batch_size, _BLOCK_ROWS),
                     keep_text=options.rejects is not None,
                 )
             )
@@ -109,7 +116,7 @@ def plan(
                 )
                 taken.append(path)
                 rejects = RejectsFile(output, style)
-            planned.append(Planned(source=source, target=target, rejects=rejects))
+            planned.append(Planned(source=source, target=target, resume_key=key, rejects=rejects))
         for table in new:
             table.create(engine)
         yield planned

@@ -34,6 +34,11 @@ def show_summary(imports: Sequence[Imported], console: Console) -> None:
     for each in imports:
         table.add_row(Text(PurePath(each.source).name), *_figures(each))
     console.print(table)
+    for each in imports:
+        before = each.report.resumed_from
+        if before is not None and before.position:
+            told = f"{PurePath(each.source).name}: {before}"
+            console.print(Text(told), soft_wrap=True)
     _show_rejections(imports, console)
 
 

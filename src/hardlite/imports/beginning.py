@@ -34,7 +34,7 @@ class Beginning:
     """The first items of a source, as digests, with the first one to show to people.
 
     Items are told apart by their values, where those are plain, mappings, sequences, sets or
-    dataclasses of such; of other objects only the type counts, since nothing else about them is
+    dataclasses of such, of which fields that are not compared do not count; of other objects only the type counts, since nothing else about them is
     the same in another process.
 
     They are taken down as an import takes them: a slow source is not read ahead for it, and what
@@ -108,7 +108,9 @@ def _written(value: object, depth: int) -> str:
 def _written_parts(value: object, depth: int) -> str:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {
-            field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)
+            field.name: getattr(value, field.name, None)
+            for field in dataclasses.fields(value)
+            if field.compare
         }
     if isinstance(value, Mapping):
         pairs = ((_written(key, depth), _written(value[key], depth)) for key in value)

@@ -82,11 +82,11 @@ class Progress:
         self._retries = retries
         self._clock = clock
         self._beginning = beginning
-        self._sought: _Counts | None = None
         row = self._in_a_turn(lambda connection: self._open(connection, settings))
         self._began_with = Beginning.from_json(row.beginning)
         self.before = before = point_of(row)
         self._reached = _Counts(before.position, before.committed, before.rejected, before.skipped)
+        self._sought = self._reached
 
     @property
     def position(self) -> int:
@@ -135,8 +135,7 @@ class Progress:
 
     def is_committed(self) -> None:
         """Learn that the transaction with the last `advance` is committed."""
-        if self._sought is not None:
-            self._reached, self._sought = self._sought, None
+        self._reached = self._sought
 
     def settle(self) -> bool | None:
         """Find out whether the transaction with the last `advance` was committed after all.
@@ -154,7 +153,7 @@ class Progress:
             return None
         if found is None or found.started_at != self.before.started_at:
             return None
-        if self._sought is not None and found.position == self._sought.position:
+        if found.position == self._sought.position:
             self.is_committed()
             return True
         return False if found.position == self._reached.position else None

@@ -101,27 +101,28 @@ def resumed(
 
 
 def _left(source: Iterator[Any], progress: Progress, key: str) -> Resumed:
-    done = progress.position
+    done, finished = progress.position, progress.before.finished
     looked_at = min(done, LOOKED_AT)
-    _leave_out(source, looked_at, key, done)
-    progress.require_same_source()
-    if progress.before.finished:
-        return Resumed(iter(()), progress)
-    _leave_out(source, done - looked_at, key, done)
-    return Resumed(source, progress)
-
-
-def _leave_out(source: Iterator[Any], count: int, key: str, done: int) -> None:
-    counted = itertools.count()
     with _telling(key):
-        collections.deque(zip(itertools.islice(source, count), counted, strict=False), maxlen=0)
-    found = next(counted)
-    if found < count:
+        found = _pass_over(source, looked_at)
+    progress.require_same_source()
+    wanted = looked_at if finished else done
+    with _telling(key):
+        found += _pass_over(source, wanted - found)
+    if found < wanted:
         raise ResumeRefusedError(
             f"The import under the resume key {key!r} stands at item {done}, and this source "
-            f"ends before that",
+            f"ends after {found}",
             "Give it the source that it began with, or forget the key and begin anew.",
         )
+    return Resumed(iter(()) if finished else source, progress)
+
+
+def _pass_over(source: Iterator[Any], count: int) -> int:
+    """Leave out ``count`` items, or as many as there are; return how many these were."""
+    counted = itertools.count()
+    collections.deque(zip(itertools.islice(source, count), counted, strict=False), maxlen=0)
+    return next(counted)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ class UnfitRow:
     detail: str = ""
     unit: Unit = "line"
     column: str | None = None
-    text: bytes = dataclasses.field(default=b"", repr=False)
+    text: bytes = dataclasses.field(default=b"", repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.unit} {self.line}: {self.reason} {self.detail}".rstrip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
+from operator import attrgetter
 
 from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
 from hardlite.sources.conversion import ColumnConverter, Misfit
@@ -74,7 +75,7 @@ class _Conversion:
         }
 
     def items(self, block: Block) -> Sequence[Row | UnfitRow]:
-        """Return the rows of a block in their order, then those that its reader left out."""
+        """Return the rows of a block in their order, with those that its reader left out."""
         misfits: dict[int, Misfit] = {}
         converted: dict[str, Sequence[object]] = {}
         for key, values in self._columns(block, misfits).items():
@@ -99,7 +100,9 @@ class _Conversion:
             )
         if bare := self._bare_reasons(block):
             items = [item for index, item in enumerate(items) if index not in bare]
-        items += block.unfit
+        if block.unfit:
+            # An import that is resumed counts rows, and blocks may be larger by then.
+            items = sorted([*items, *block.unfit], key=attrgetter("line"))
         return items
 
     def _text(self, block: Block, index: int) -> bytes:
