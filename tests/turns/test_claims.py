@@ -73,6 +73,27 @@ def test_a_free_turn_needs_no_thread(gate: Gate, claim: ProcessClaim) -> None:
     assert claim._thread is None
 
 
+def test_who_had_to_wait_lets_others_run_once_the_turn_is_given_back(
+    gate: Gate,
+    claim: ProcessClaim,
+    other: TurnFiles,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next in line may be on the same processor; where nobody waits, nobody is let run."""
+    free: list[bool] = []
+    monkeypatch.setattr(claims, "_let_others_run", lambda: free.append(other.try_claim()))
+    writer = threads.submit(gate.take, PATIENCE)
+    until(lambda: claim.sought)
+    other.release()
+
+    writer.result(PATIENCE).release()
+    other.release()
+    gate.take(timeout=0).release()
+
+    assert free == [True]
+
+
 @pytest.mark.usefixtures("soon_idle")
 def test_the_thread_ends_when_nobody_waits_and_another_one_comes_when_somebody_does(
     gate: Gate, claim: ProcessClaim, other: TurnFiles, threads: ThreadPoolExecutor

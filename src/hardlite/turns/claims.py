@@ -1,6 +1,7 @@
 """This process's claim to the turn among all processes that write to a database file."""
 
 import contextlib
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Protocol
 from hardlite.turns.turn_files import TurnFiles
 
 __all__ = ["Alone", "Claim", "ProcessClaim"]
+
+_let_others_run: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 _IDLE = 1.0
 """Seconds after which the thread that waits for the turn ends if nobody needs it."""
@@ -104,6 +107,7 @@ class ProcessClaim:
         self.shared = True
         self.held = False
         self.sought = False
+        self._was_sought = False
         # Whom to tell when the turn is there; None just wakes the thread.
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -113,6 +117,7 @@ class ProcessClaim:
     def try_now(self) -> bool:
         """Claim the turn if no other process has it or is next; say whether that was so."""
         self.held = self.files.try_claim()
+        self._was_sought = False
         return self.held
 
     def seek(self, granted: Callable[[], None]) -> None:
@@ -144,6 +149,10 @@ class ProcessClaim:
         if not self.sought:
             self.held = False
             self.files.release()
+            if self._was_sought:
+                # Who is next has been woken, and may have to run on this very processor: a process
+                # that goes on here keeps everybody waiting for what it does after its turn.
+                _let_others_run()
 
     def write_note(self, note: bytes) -> None:
         """Leave word for other processes of who has the turn."""
@@ -170,6 +179,7 @@ class ProcessClaim:
                 granted = self._orders.get(timeout=_IDLE)
             if granted is not None:
                 self.files.claim()
+                self._was_sought = True
                 granted()
                 continue
             with self._lock:
