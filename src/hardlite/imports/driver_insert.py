@@ -7,6 +7,7 @@ inserted one by one.
 """
 
 import dataclasses
+import itertools
 import operator
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,12 +18,12 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from hardlite.imports.bound_rows import BoundRows, Values
 from hardlite.imports.column_processors import ColumnProcessor, column_processor
 
 __all__ = ["Call", "DriverInsert", "Reach", "driver_of", "reach_of"]
 
 Row = Mapping[str, object]
-Values = tuple[object, ...]
 
 _MOST_PARAMETERS = 950
 """In a statement; below the limit of every SQLite (sqlite.org, "Implementation Limits")."""
@@ -154,7 +155,7 @@ class DriverInsert:
             for index, name in enumerate(order)
             if (processor := column_processor(compiled.binds[name].type, dialect)) is not None
         )
-        rows = min(_MOST_ROWS, _MOST_PARAMETERS // len(order))
+        rows = max(1, min(_MOST_ROWS, _MOST_PARAMETERS // len(order)))
         one = f"({', '.join('?' * len(order))})"
         # A type or the statement may put more than a question mark there, and then it stays.
         plain = compiled.string.count(f" VALUES {one}") == 1
@@ -173,27 +174,27 @@ class DriverInsert:
         """Return the same with a statement for each row."""
         return dataclasses.replace(self, group="")
 
-    def values(self, rows: Sequence[Row]) -> list[object] | None:
-        """Return what to bind, row behind row; None if a key is missing or a value is refused."""
-        values: list[object] = []
+    def bind(self, rows: Sequence[Row]) -> BoundRows | None:
+        """Return what to bind; None if a key is missing or a value is refused."""
+        pieces: list[Values] = []
+        taken = map(self.take, rows)
         try:
-            # No row's tuple outlives its turn: to make and keep them all takes twice as long.
-            for taken in map(self.take, rows):
-                values += taken
-            for index, processed in self.processors:
-                values[index :: self.width] = processed(values[index :: self.width])
+            for _ in range(0, len(rows), self.rows):
+                # No row's tuple outlives its turn, and no long list leaves the processor's cache.
+                values: list[object] = []
+                for row in itertools.islice(taken, self.rows):
+                    values += row
+                for index, processed in self.processors:
+                    values[index :: self.width] = processed(values[index :: self.width])
+                pieces.append(tuple(values))
         except Exception:  # noqa: BLE001 - a processor may raise anything; SQLAlchemy tells it
             return None
-        return values
+        return BoundRows(pieces=pieces, size=self.rows, width=self.width, count=len(rows))
 
-    def row(self, values: list[object], number: int) -> list[object]:
-        """Return what is bound for one row."""
-        return values[number * self.width : (number + 1) * self.width]
-
-    def insert(self, connection: Connection, values: list[object]) -> int:
+    def insert(self, connection: Connection, rows: BoundRows) -> int:
         """Insert all rows or raise what the first bad one gives; count the rows that went in."""
         inserted = 0
-        for call in self.calls(values):
+        for call in self.calls(rows):
             try:
                 inserted += call.run(connection)
             except Exception:
@@ -203,24 +204,26 @@ class DriverInsert:
                 raise
         return inserted
 
-    def calls(self, values: list[object], first: int = 0) -> Iterator[Call]:
-        """Yield what inserts the rows from ``first`` on: many to a statement, then the rest."""
-        end = len(values) // self.width
-        if self.group and end - first >= self.rows:
-            middle = end - (end - first) % self.rows
-            yield self._call(self.group, values, first, middle, self.rows)
+    def calls(self, rows: BoundRows, first: int = 0) -> Iterator[Call]:
+        """Yield what inserts the rows from ``first`` on: many to a statement, then the rest.
+
+        Args:
+            rows: all of them.
+            first: a row that begins a piece, or that is in none of the whole ones.
+        """
+        middle = rows.in_whole_pieces
+        if self.group and first < middle:
+            parameters = _Taken(rows.together(first))
+            yield self._call(self.group, parameters, rows=self.rows, first=first)
             first = middle
-        if first < end:
-            yield self.alone_call(values, first, end)
+        if first < rows.count:
+            yield self.alone_call(rows, first, rows.count)
 
-    def alone_call(self, values: list[object], first: int, end: int) -> Call:
+    def alone_call(self, rows: BoundRows, first: int, end: int) -> Call:
         """Return what inserts the rows from ``first`` to ``end``, each by itself."""
-        return self._call(self.sql, values, first, end, 1)
+        return self._call(self.sql, _Taken(rows.one_by_one(first, end)), rows=1, first=first)
 
-    def _call(self, sql: str, values: list[object], first: int, end: int, rows: int) -> Call:
-        wanted = iter(values[first * self.width : end * self.width])
-        # One iterator many times over gives a tuple of what comes next, and costs the least.
-        parameters = _Taken(zip(*[wanted] * (rows * self.width), strict=True))
+    def _call(self, sql: str, parameters: _Taken, *, rows: int, first: int) -> Call:
         return Call(sql=sql, alone=self.sql, parameters=parameters, rows=rows, first=first)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from hardlite.imports.bound_rows import BoundRows
 from hardlite.imports.driver_insert import DriverInsert, Reach, reach_of
 from hardlite.imports.faults import Fault
 from hardlite.imports.good_rows import GoodRows
@@ -96,8 +97,8 @@ class RowInserter:
         if _may_be_alike(rows, kinds):
             ready = self._ready(within, rows)
             if ready is not None:
-                direct, values = ready
-                return self._skipped(rows, direct.insert(connection_of(within), values))
+                direct, bound = ready
+                return self._skipped(rows, direct.insert(connection_of(within), bound))
         return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
 
     def insert_good(self, within: Within, rows: Sequence[Row]) -> list[Fault] | None:
@@ -116,21 +117,19 @@ class RowInserter:
         ready = self._ready(within, rows)
         if ready is None or not self._look(within).own:
             return None
-        direct, values = ready
-        return self._good_rows.insert(connection_of(within), direct, values)
+        direct, bound = ready
+        return self._good_rows.insert(connection_of(within), direct, bound)
 
     def _without_unset(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out what is None and means unset."""
         unset = self._target.unset_by_none
         return [_without_nones(row, unset) for row in rows] if unset else rows
 
-    def _ready(
-        self, within: Within, rows: Sequence[Row]
-    ) -> tuple[DriverInsert, list[object]] | None:
+    def _ready(self, within: Within, rows: Sequence[Row]) -> tuple[DriverInsert, BoundRows] | None:
         """Return what inserts rows with the keys of the first one, if the driver can do it."""
         direct = self._prepare(within, tuple(rows[0])).direct
-        values = direct.values(rows) if direct else None
-        return None if direct is None or values is None else (direct, values)
+        bound = direct.bind(rows) if direct else None
+        return None if direct is None or bound is None else (direct, bound)
 
     def _look(self, within: Within) -> Reach:
         if self._reach is None:
@@ -142,8 +141,8 @@ class RowInserter:
         prepared = self._prepare(within, keys)
         ready = self._ready(within, rows)
         if ready is not None:
-            direct, values = ready
-            return self._skipped(rows, direct.insert(connection_of(within), values))
+            direct, bound = ready
+            return self._skipped(rows, direct.insert(connection_of(within), bound))
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
         renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
         result = within.execute(prepared.statement, renamed)

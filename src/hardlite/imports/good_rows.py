@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.connections.translation import told
+from hardlite.imports.bound_rows import BoundRows
 from hardlite.imports.driver_insert import Call, DriverInsert, driver_of
 from hardlite.imports.faults import Fault
 from hardlite.imports.foreign_keys import ForeignKeys
@@ -43,14 +44,12 @@ class GoodRows:
         self._table = table
         self._at_fault = at_fault
         self._foreign_keys: dict[tuple[str, ...], ForeignKeys] = {}
-        self._apart = 0
-        """How many rows went one by one before others were tried together, at last."""
+        self._apart = 1
+        """How many statements' rows went one by one before others were tried together, at last."""
 
-    def insert(
-        self, connection: Connection, insert: DriverInsert, values: list[object]
-    ) -> list[Fault]:
-        """Insert the good rows among those that ``values`` are for; return the others."""
-        for call in insert.calls(values):
+    def insert(self, connection: Connection, insert: DriverInsert, rows: BoundRows) -> list[Fault]:
+        """Insert the good rows among ``rows``; return the others."""
+        for call in insert.calls(rows):
             try:
                 call.run(connection)
             except Exception:
@@ -59,17 +58,17 @@ class GoodRows:
             else:
                 continue
             # That error is no part of what comes now.
-            rest = _Rest(connection, insert, values, self._at_fault)
-            self._apart = rest.insert_from(call.failed_at, max(self._apart, insert.rows))
-            return self._faults(connection, insert, values, rest.refused)
-        self._apart = 0
+            rest = _Rest(connection, insert, rows, self._at_fault)
+            self._apart = rest.insert_from(call.failed_at, self._apart)
+            return self._faults(connection, insert, rows, rest.refused)
+        self._apart = 1
         return []
 
     def _faults(
         self,
         connection: Connection,
         insert: DriverInsert,
-        values: list[object],
+        rows: BoundRows,
         refused: list[_Refused],
     ) -> list[Fault]:
         """Say also of the rows that break a foreign key which one it is."""
@@ -77,9 +76,9 @@ class GoodRows:
         nameless = {key for key, error in errors.items() if result_code(error) == _FOREIGN_KEY}
         if not nameless:
             return [Fault(offset, error) for offset, error in refused]
-        rows = [insert.row(values, offset) for offset, error in refused if id(error) in nameless]
+        broken = [rows.row(offset) for offset, error in refused if id(error) in nameless]
         keys = self._foreign_keys_of(connection, insert.columns)
-        named = iter(keys.broken_by(connection, rows))
+        named = iter(keys.broken_by(connection, broken))
         return [
             Fault(offset, error, next(named) if id(error) in nameless else None)
             for offset, error in refused
@@ -100,15 +99,14 @@ class _Rest:
         self,
         connection: Connection,
         insert: DriverInsert,
-        values: list[object],
+        rows: BoundRows,
         at_fault: _AtFault,
     ) -> None:
         self._driver = driver_of(connection)
         self._cursor = self._driver.cursor()
         self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
-        self._values = values
-        self._count = len(values) // insert.width
+        self._rows = rows
         self._at_fault = at_fault
         self._told: dict[tuple[int | None, str], Exception] = {}
         self.refused: list[_Refused] = []
@@ -118,31 +116,31 @@ class _Rest:
 
         Args:
             first: the first row that is not in yet, of a statement that failed.
-            apart: how many rows to insert one by one.
+            apart: of how many statements to insert the rows one by one.
 
         Returns:
-            How many it were at last.
+            Of how many it was at last.
         """
+        count, size = self._rows.count, self._insert.rows
         while True:
-            end = min(first + apart, self._count) if self._insert.group else self._count
-            self._insert_alone(self._insert.alone_call(self._values, first, end))
-            if end == self._count:
+            end = min(first + apart * size, count) if self._insert.group else count
+            self._insert_alone(self._insert.alone_call(self._rows, first, end))
+            if end == count:
                 return apart
             first = self._insert_together(end)
             # A statement that fails is work for nothing, and needs several others to pay for it.
-            paid = first - end >= _PAYING * self._insert.rows
-            apart = self._insert.rows if paid else 2 * apart
+            apart = 1 if first - end >= _PAYING * size else 2 * apart
 
     def _insert_together(self, first: int) -> int:
         """Insert rows as long as no statement fails; return the first that is not in."""
-        for call in self._insert.calls(self._values, first):
+        for call in self._insert.calls(self._rows, first):
             try:
                 self._cursor.executemany(call.sql, call.parameters)
             except Exception as error:
                 if not self._driver.in_transaction:
                     raise self._in_full(error, call) from error
                 return call.failed_at
-        return self._count
+        return self._rows.count
 
     def _insert_alone(self, call: Call) -> None:
         """Insert rows one by one; a bad one undoes its own INSERT and nothing else."""
