@@ -22,7 +22,8 @@ class Group:
         name: how they are called in the tables.
         processes: how many of them there are.
         threads: workers in each process.
-        hold: seconds inside of each transaction, between its first write and its last.
+        hold: seconds that each transaction lasts, from its first write until COMMIT has returned;
+            0 for as long as its statements take.
         pause: seconds between two units of work, on average.
         does: units of work through the system under test, imports through it, or units of work
             of a program that knows nothing of it.

@@ -262,7 +262,7 @@ def _cause(running: Sequence[Future[None]]) -> BaseException | None:
 
 def _write_on(task: _Task, store: Store, number: int, worker: Worker, going: Going) -> None:
     """Write as long as it is ``going``; what has begun then is brought to its end."""
-    hold, pause = task.group.hold, task.group.pause
+    length, pause = _Length(task.group.hold), task.group.pause
     # Pauses vary, so that writers do not march in step; they are the same in each run.
     varied = random.Random(number)  # noqa: S311 - nothing secret
     began = 0.0
@@ -270,8 +270,7 @@ def _write_on(task: _Task, store: Store, number: int, worker: Worker, going: Goi
     def inside() -> None:
         nonlocal began
         began = time.perf_counter()
-        if hold:
-            time.sleep(hold)
+        length.fill()
 
     while going():
         asked = time.perf_counter()
@@ -280,9 +279,35 @@ def _write_on(task: _Task, store: Store, number: int, worker: Worker, going: Goi
         except store.errors as error:
             worker.refused(error, waited=time.perf_counter() - asked)
         else:
-            worker.committed(wait=began - asked, hold=time.perf_counter() - began)
+            held = time.perf_counter() - began
+            length.learn(held)
+            worker.committed(wait=began - asked, hold=held)
         if pause:
             time.sleep(pause * varied.uniform(0.5, 1.5))
+
+
+class _Length:
+    """Makes transactions last as long as they should, whatever their statements take of that.
+
+    Args:
+        seconds: from the first write until COMMIT has returned; 0 adds nothing to what they take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._pause = 0.0
+        self._rest = 0.0
+
+    def fill(self) -> None:
+        """Pause for what the statements leave, as far as that is known."""
+        self._pause = max(0.0, self._seconds - self._rest)
+        if self._pause:
+            time.sleep(self._pause)
+
+    def learn(self, held: float) -> None:
+        """Take note of how long a transaction with a pause has lasted."""
+        # Slowly: one that a checkpoint made long says nothing about the next.
+        self._rest += (held - self._pause - self._rest) / 16
 
 
 def _going(task: _Task, worker: Worker, stop: Event) -> Going:
