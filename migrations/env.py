@@ -4,7 +4,7 @@ from alembic import context
 
 from hardlite import create_hardened_engine
 from hardlite.demo.schema import Base
-from hardlite.imports.resume_points import progress_table
+from hardlite.resume.resume_points import progress_table
 
 _DEFAULT_URL = "sqlite:///flights.db"
 

@@ -17,16 +17,16 @@ from hardlite.errors import (
     UnsupportedDatabaseError,
     UsageError,
 )
-from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import batched_unit_of_work
-from hardlite.imports.constraints import Constraint
-from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import ImportReport
-from hardlite.imports.resume_points import ResumePoint, forget_resume_key, resume_points
-from hardlite.imports.retry_policy import RetryPolicy
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.profile import Profile
+from hardlite.reports.batch_results import BatchResult
+from hardlite.reports.constraints import Constraint
+from hardlite.reports.rejections import Rejection
+from hardlite.reports.report import ImportReport
+from hardlite.resume.resume_points import ResumePoint, forget_resume_key, resume_points
 from hardlite.retry import retry_on_locked
+from hardlite.retry_policy import RetryPolicy
 from hardlite.sessions import get_sessionmaker, run_in_transaction
 from hardlite.turns.holder import Holder
 

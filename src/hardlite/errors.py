@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from sqlalchemy import exc
 
 if TYPE_CHECKING:
-    from hardlite.imports.report import ImportReport
+    from hardlite.reports.report import ImportReport
     from hardlite.turns.holder import Holder
 
 __all__ = [

@@ -20,8 +20,12 @@ turns
 lock_holders
 connections
 wal_reset execution_options fair_pool pragmas engine plugin
-retry sessions
+retry retry_policy sessions
+resume
 pages
+reports
+inserts
+rows
 imports
 sources
 demo
@@ -42,14 +46,30 @@ ORDER_WITHIN = {
         table_rebuild commit_tally transaction_owner
         cursor connection
     """,
+    "resume": """
+        import_claim resume_points
+        beginning progress resuming
+    """,
+    "reports": """
+        constraints rejections reasons
+        spill_file rejection_log
+        batch_results report
+    """,
+    "inserts": """
+        insert_target
+        column_processors bound_rows driver_insert
+        faults foreign_keys good_rows fast_insert
+    """,
+    "rows": """
+        plain_values arrow_values
+        arrow_rows pandas_rows polars_rows
+        item_sources
+    """,
     "imports": """
-        constraints rejections reasons spill_file rejection_log
-        import_claim resume_points batch_results report rejecting kept_errors progress_bar
-        beginning retry_policy progress resuming
-        insert_target column_processors bound_rows driver_insert faults foreign_keys good_rows fast_insert
-        plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources
+        rejecting kept_errors progress_bar
         batch_size preparing collecting
-        batch_units batch_writer arguments running batches
+        batch_units batch_writer arguments
+        running batches
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

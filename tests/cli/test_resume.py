@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 
 from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.resumes import run_resumes
-from hardlite.imports.import_claim import claim_file
+from hardlite.resume.import_claim import claim_file
 from tests.fixtures.lock_keepers import keeper, until
 
 Write = Callable[[str, str | bytes], Path]

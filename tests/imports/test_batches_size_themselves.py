@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from hardlite import batched_unit_of_work
 from hardlite.imports.batch_size import AutoSize, FixedSize, size_of_batches
 from hardlite.imports.batches import batched_unit_of_work as imported
-from hardlite.imports.report import BatchResult
+from hardlite.reports.report import BatchResult
 from tests.fixtures.clocks import SetClock
 from tests.fixtures.entries import ENTRIES, add_entry, entered, entries, make_entries
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pytest
 
-from hardlite.imports.beginning import LOOKED_AT, Beginning
+from hardlite.resume.beginning import LOOKED_AT, Beginning
 
 
 def beginning_of(*items: object) -> Beginning:
@@ -92,7 +92,7 @@ def test_another_process_finds_the_same_digests() -> None:
     """Texts hash differently in each process, so the order of sets does too."""
     program = (
         "import json, uuid, datetime as dt\n"
-        "from hardlite.imports.beginning import Beginning\n"
+        "from hardlite.resume.beginning import Beginning\n"
         "item = {'s': {'a', 'b', 'c'}, 'd': dt.date(2020, 1, 1), 'o': object()}\n"
         "found = Beginning()\n"
         "list(found.watch(iter([item])))\n"

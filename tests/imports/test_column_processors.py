@@ -12,7 +12,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from hardlite.imports.column_processors import column_processor
+from hardlite.inserts.column_processors import column_processor
 
 DIALECT = sqlite.dialect()
 NOON = dt.datetime(2013, 1, 1, 12)  # noqa: DTZ001 - SQLite has no zones

@@ -13,7 +13,7 @@ from hardlite import batched_unit_of_work, get_sessionmaker, resume_points
 from hardlite.connections.connection import HardenedConnection
 from hardlite.imports.batch_units import Work
 from hardlite.imports.batches import OnError
-from hardlite.imports.report import BatchResult
+from hardlite.reports.report import BatchResult
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.entries import ENTRIES, add_entry, entered, entries, make_entries
 

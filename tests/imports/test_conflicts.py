@@ -10,8 +10,8 @@ from hardlite import batched_unit_of_work
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batch_units import Work
 from hardlite.imports.batches import OnError
-from hardlite.imports.fast_insert import Conflict
-from hardlite.imports.report import ImportReport
+from hardlite.inserts.fast_insert import Conflict
+from hardlite.reports.report import ImportReport
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import add_with_books
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from hardlite import Constraint, batched_unit_of_work
-from hardlite.imports.constraints import constraint_of
+from hardlite.reports.constraints import constraint_of
 from tests.fixtures.library import AUTHORS, author
 
 SCHEMA = """

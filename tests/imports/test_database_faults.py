@@ -12,10 +12,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from hardlite import batched_unit_of_work
 from hardlite.errors import DatabaseLockedError, ImportRejectedError
-from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batch_units import Work
 from hardlite.imports.batches import OnError
-from hardlite.imports.report import ImportReport
+from hardlite.reports.batch_results import BatchResult
+from hardlite.reports.report import ImportReport
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.library import AUTHORS, Author, add_with_books, author, authors, stored
 from tests.fixtures.programs import run_program

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Column, Engine, Interval, MetaData, Table, select, types
 
 from hardlite import BatchResult, ConfigurationError, batched_unit_of_work
-from hardlite.imports.item_sources import item_source
-from hardlite.imports.plain_values import Unholdable
+from hardlite.rows.item_sources import item_source
+from hardlite.rows.plain_values import Unholdable
 from tests.fixtures.library import AUTHORS, add_with_books, authors, stored
 
 np = pytest.importorskip("numpy")

@@ -16,9 +16,9 @@ from sqlalchemy import Engine, text
 from hardlite import batched_unit_of_work, forget_resume_key, resume_points
 from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError, ResumeRefusedError
-from hardlite.imports.import_claim import claim_file, claimed
-from hardlite.imports.report import ImportReport
 from hardlite.lock_holders.processes import look_up
+from hardlite.reports.report import ImportReport
+from hardlite.resume.import_claim import claim_file, claimed
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.entries import ENTRIES, entered, entries, make_entries
 from tests.fixtures.lock_keepers import Keeper, keeper, until
@@ -245,7 +245,7 @@ def test_a_lock_that_cannot_be_asked_for_leaves_nothing_open(
     db_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on file systems that know no locks."""
-    import hardlite.imports.import_claim as module
+    import hardlite.resume.import_claim as module
 
     opened: list[int] = []
 
@@ -300,7 +300,7 @@ def test_a_child_of_a_killed_import_does_not_keep_the_key(engine: Engine, db_pat
 LEAVES = """
     import os, sys
     from hardlite.clock import system_clock
-    from hardlite.imports.import_claim import claim_file, claimed
+    from hardlite.resume.import_claim import claim_file, claimed
 
     with claimed(sys.argv[1], "k", system_clock):
         child = os.fork()
@@ -319,7 +319,7 @@ def test_a_child_that_leaves_the_import_gives_nothing_back(tmp_path: Path, db_pa
 def test_a_connection_that_cannot_be_looked_into_is_told(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import hardlite.imports.resume_points as points
+    import hardlite.resume.resume_points as points
     from hardlite import sessions
 
     for module in (points, sessions):

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from hardlite import batched_unit_of_work
 from hardlite.errors import ConfigurationError
 from hardlite.imports.preparing import PreparedAhead
-from hardlite.imports.report import BatchResult
+from hardlite.reports.report import BatchResult
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.entries import ENTRIES, entered, entries, make_entries
 from tests.fixtures.programs import run_program

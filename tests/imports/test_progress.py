@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from hardlite import batched_unit_of_work
 from hardlite.errors import MissingExtraError
-from hardlite.imports.batch_results import BatchResult
+from hardlite.reports.batch_results import BatchResult
 from tests.fixtures.library import AUTHORS, author, authors, stored
 
 

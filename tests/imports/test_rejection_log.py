@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from hardlite import Constraint, ImportReport, Rejection, batched_unit_of_work
-from hardlite.imports.rejection_log import RejectionLog
+from hardlite.reports.rejection_log import RejectionLog
 from tests.fixtures.library import AUTHORS, author
 from tests.fixtures.programs import run_program
 
@@ -231,7 +231,7 @@ def test_a_full_disk_loses_rejections_that_are_counted_and_no_import(
 FORKED = """
 import os
 from hardlite import Rejection
-from hardlite.imports.rejection_log import RejectionLog
+from hardlite.reports.rejection_log import RejectionLog
 
 def rejection(number):
     return Rejection(position=number, item=number, reason="r", error_type="E")

@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from hardlite import batched_unit_of_work
 from hardlite.errors import ImportRejectedError
-from hardlite.imports.batch_results import BatchDict, BatchResult
 from hardlite.imports.batch_units import Work
-from hardlite.imports.constraints import Constraint, ConstraintDict
-from hardlite.imports.rejections import Rejection, RejectionDict
-from hardlite.imports.report import ImportReport, ReportDict
-from hardlite.imports.resume_points import ResumePointDict
+from hardlite.reports.batch_results import BatchDict, BatchResult
+from hardlite.reports.constraints import Constraint, ConstraintDict
+from hardlite.reports.rejections import Rejection, RejectionDict
+from hardlite.reports.report import ImportReport, ReportDict
+from hardlite.resume.resume_points import ResumePointDict
 from tests.fixtures.library import AUTHORS, add_with_books, author
 
 

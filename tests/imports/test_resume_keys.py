@@ -18,8 +18,8 @@ from hardlite import (
 from hardlite.errors import ConfigurationError, ResumeRefusedError
 from hardlite.imports.batch_units import Work
 from hardlite.imports.batches import OnError
-from hardlite.imports.report import BatchResult, ImportReport
-from hardlite.imports.resume_points import progress_table
+from hardlite.reports.report import BatchResult, ImportReport
+from hardlite.resume.resume_points import progress_table
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.entries import ENTRIES, add_entry, entered, entries, make_entries
 from tests.fixtures.library import AUTHORS, Author, author, empty, stored

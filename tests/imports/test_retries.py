@@ -14,8 +14,8 @@ import hardlite.imports.batches as batches_module
 from hardlite import RetryPolicy, batched_unit_of_work, resume_points
 from hardlite.errors import ConfigurationError, DatabaseLockedError, DatabaseReplacedError
 from hardlite.imports.batch_units import Work
-from hardlite.imports.report import BatchResult, ImportReport
-from hardlite.imports.retry_policy import Retries
+from hardlite.reports.report import BatchResult, ImportReport
+from hardlite.retry_policy import Retries
 from tests.fixtures.clocks import SetClock
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.entries import ENTRIES, add_entry, entered, entries, make_entries

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from hardlite import batched_unit_of_work
-from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batch_units import Work
+from hardlite.reports.batch_results import BatchResult
 from tests.fixtures.library import AUTHORS, Author, add_with_books, author, authors, stored
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite import batched_unit_of_work, get_sessionmaker
 from hardlite.errors import ReentrantWriteError, UsageError
-from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import OnError
+from hardlite.reports.batch_results import BatchResult
 from hardlite.turns.gate_registry import gate_for
 from hardlite.turns.holder import Holder
 from tests.fixtures.arrivals import PATIENCE, listening

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, MetaData, inspect
 
 from hardlite import batched_unit_of_work, resume_points
 from hardlite.demo.schema import Base
-from hardlite.imports.resume_points import progress_table
+from hardlite.resume.resume_points import progress_table
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.entries import ENTRIES, entries, make_entries
 

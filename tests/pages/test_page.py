@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hardlite import Rejection
-from hardlite.imports.rejection_log import RejectionLog
-from hardlite.imports.resume_points import ResumePoint
 from hardlite.pages.text import escaped
+from hardlite.reports.rejection_log import RejectionLog
+from hardlite.resume.resume_points import ResumePoint
 from tests.fixtures.reports import HOSTILE, batch, many_batches, report_of
 
 

@@ -23,12 +23,12 @@ from hardlite.cli.summary import show_summary
 from hardlite.clock import system_clock
 from hardlite.engine import profile_of
 from hardlite.errors import ResumeRefusedError
-from hardlite.imports.batch_results import BatchResult
 from hardlite.imports.batches import batched_unit_of_work
-from hardlite.imports.reasons import ReasonTally
-from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import ImportReport
 from hardlite.profile import Profile
+from hardlite.reports.batch_results import BatchResult
+from hardlite.reports.reasons import ReasonTally
+from hardlite.reports.rejections import Rejection
+from hardlite.reports.report import ImportReport
 from hardlite.sources import STANDARD_INPUT, SourceError, checked, rows_for
 
 __all__ = ["run_import"]

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import cast
 
-from hardlite.imports.reasons import ReasonTally, with_key
-from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import ImportReport
+from hardlite.reports.reasons import ReasonTally, with_key
+from hardlite.reports.rejections import Rejection
+from hardlite.reports.report import ImportReport
 from hardlite.sources import Row, UnfitRow, Unit
 
 __all__ = ["Imported", "columns_of", "line_of", "reason_of", "why"]

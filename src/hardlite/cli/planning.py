@@ -15,7 +15,7 @@ from hardlite.cli.rejects_file import RejectsFile, rejects_path
 from hardlite.cli.resumes import resume_keys
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batches import OnError
-from hardlite.imports.fast_insert import Conflict
+from hardlite.inserts.fast_insert import Conflict
 from hardlite.sources import (
     STANDARD_INPUT,
     Source,

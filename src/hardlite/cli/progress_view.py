@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from hardlite.clock import Clock
-from hardlite.imports.batch_results import BatchResult
+from hardlite.reports.batch_results import BatchResult
 from hardlite.sources import Source
 
 __all__ = ["progress_view"]

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, cast
 from hardlite.cli.imported import why
 from hardlite.cli.output_file import OutputError, OutputFile
 from hardlite.errors import ConfigurationError
-from hardlite.imports.rejections import Rejection
+from hardlite.reports.rejections import Rejection
 from hardlite.sources import RejectsFormat, Row, UnfitRow, json_row, table_name_of
 
 __all__ = ["RejectsFile", "rejects_path"]

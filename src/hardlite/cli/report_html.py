@@ -6,9 +6,9 @@ from pathlib import PurePath
 
 from hardlite.cli.imported import Imported, columns_of, line_of, why
 from hardlite.cli.versions import versions
-from hardlite.imports.rejections import shown
-from hardlite.imports.report import SHOWN_REJECTIONS
 from hardlite.pages import RejectionLine, Section, page
+from hardlite.reports.rejections import shown
+from hardlite.reports.report import SHOWN_REJECTIONS
 
 __all__ = ["html_report"]
 

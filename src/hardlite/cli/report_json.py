@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from hardlite.cli.imported import Imported, columns_of, line_of
 from hardlite.cli.versions import versions
-from hardlite.imports.rejections import Rejection
+from hardlite.reports.rejections import Rejection
 
 __all__ = ["json_report"]
 

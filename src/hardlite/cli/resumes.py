@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from hardlite.cli.database_argument import database_url, opened
 from hardlite.cli.exit_codes import ExitCode
 from hardlite.errors import ConfigurationError
-from hardlite.imports.resume_points import ResumePoint, forget_resume_key, resume_points
+from hardlite.resume.resume_points import ResumePoint, forget_resume_key, resume_points
 from hardlite.sources import STANDARD_INPUT
 
 __all__ = ["resume_keys", "run_resumes"]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hardlite.cli.imported import Imported
-from hardlite.imports.reasons import Reason
+from hardlite.reports.reasons import Reason
 
 __all__ = ["show_summary"]
 

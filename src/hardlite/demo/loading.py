@@ -13,7 +13,7 @@ from sqlalchemy.orm import sessionmaker
 
 from hardlite.clock import system_clock
 from hardlite.imports.batches import batched_unit_of_work
-from hardlite.imports.rejections import Rejection
+from hardlite.reports.rejections import Rejection
 from hardlite.sources import Row, UnfitRow, checked
 
 __all__ = ["Loaded", "load_in_batches", "load_in_one_transaction"]

@@ -8,8 +8,8 @@ from sqlalchemy import Insert, Table
 
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batch_units import Work
-from hardlite.imports.insert_target import insert_target
-from hardlite.imports.retry_policy import RetryPolicy
+from hardlite.inserts.insert_target import insert_target
+from hardlite.retry_policy import RetryPolicy
 
 __all__ = [
     "require_batch_size",

@@ -8,8 +8,8 @@ from sqlalchemy import Insert, Table
 from sqlalchemy.orm import Session
 
 from hardlite.errors import ConfigurationError, UsageError
-from hardlite.imports.fast_insert import Conflict, RowInserter, Within, connection_of
-from hardlite.imports.faults import Fault
+from hardlite.inserts.fast_insert import Conflict, RowInserter, Within, connection_of
+from hardlite.inserts.faults import Fault
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.sessions import HardenedSessionmaker
 

@@ -12,10 +12,10 @@ from hardlite.clock import Clock
 from hardlite.connections.commit_tally import writes_committed
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
-from hardlite.imports.fast_insert import UnwritableTargetError, Within, connection_of
-from hardlite.imports.faults import Fault
-from hardlite.imports.progress import Progress
-from hardlite.imports.retry_policy import Retries
+from hardlite.inserts.fast_insert import UnwritableTargetError, Within, connection_of
+from hardlite.inserts.faults import Fault
+from hardlite.resume.progress import Progress
+from hardlite.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["BatchWriter", "Written"]

@@ -23,15 +23,15 @@ from hardlite.imports.batch_size import size_of_batches
 from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter
 from hardlite.imports.collecting import Collector
-from hardlite.imports.fast_insert import Conflict
-from hardlite.imports.item_sources import RowSource, item_source
 from hardlite.imports.progress_bar import progress_bar
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.rejections import Rejection
-from hardlite.imports.report import ImportReport
-from hardlite.imports.resuming import Interruptible, resumed
-from hardlite.imports.retry_policy import Retries, RetryPolicy
 from hardlite.imports.running import ImportRun, Watcher
+from hardlite.inserts.fast_insert import Conflict
+from hardlite.reports.rejections import Rejection
+from hardlite.reports.report import ImportReport
+from hardlite.resume.resuming import Interruptible, resumed
+from hardlite.retry_policy import Retries, RetryPolicy
+from hardlite.rows.item_sources import RowSource, item_source
 from hardlite.sessions import sessionmaker_of
 
 __all__ = ["OnError", "batched_unit_of_work"]

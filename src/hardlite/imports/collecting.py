@@ -8,7 +8,7 @@ from typing import Any
 from hardlite.clock import Clock
 from hardlite.imports.preparing import OutcomeSource, PreparedAhead, PreparedOneByOne
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.rejections import Rejection
+from hardlite.reports.rejections import Rejection
 
 __all__ = ["Batch", "Collector"]
 

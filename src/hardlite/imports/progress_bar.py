@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from hardlite.errors import MissingExtraError
-from hardlite.imports.batch_results import BatchResult
+from hardlite.reports.batch_results import BatchResult
 
 __all__ = ["progress_bar"]
 

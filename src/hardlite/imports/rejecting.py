@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hardlite.imports.constraints import Constraint
-from hardlite.imports.rejection_log import RejectionLog
-from hardlite.imports.rejections import Rejection
+from hardlite.reports.constraints import Constraint
+from hardlite.reports.rejection_log import RejectionLog
+from hardlite.reports.rejections import Rejection
 
 __all__ = ["Rejecting"]
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from hardlite.clock import Clock
-from hardlite.imports.batch_results import BatchResult, Outcome
 from hardlite.imports.batch_size import BatchSize
 from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.collecting import Batch, Collector
 from hardlite.imports.kept_errors import KeptErrors
-from hardlite.imports.progress import Progress
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.report import ImportReport
+from hardlite.reports.batch_results import BatchResult, Outcome
+from hardlite.reports.report import ImportReport
+from hardlite.resume.progress import Progress
 
 __all__ = ["ImportRun", "Watcher"]
 

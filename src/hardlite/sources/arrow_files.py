@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import types
 
 from hardlite.errors import MissingExtraError
-from hardlite.imports.arrow_values import ArrowBatch, arrow_columns, arrow_module, arrow_slices
+from hardlite.rows.arrow_values import ArrowBatch, arrow_columns, arrow_module, arrow_slices
 from hardlite.sources.arrow_types import column_type, has_no_column
 from hardlite.sources.blocks import Block, Unit
 from hardlite.sources.faults import SourceError, require_names

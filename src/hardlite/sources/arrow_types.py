@@ -17,7 +17,7 @@ from sqlalchemy import (
     types,
 )
 
-from hardlite.imports.arrow_values import arrow_module, is_made_of
+from hardlite.rows.arrow_values import arrow_module, is_made_of
 from hardlite.sources.column_types import keeping_all
 
 __all__ = ["column_type", "has_no_column"]

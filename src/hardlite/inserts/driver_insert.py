@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from hardlite.imports.bound_rows import BoundRows, Values
-from hardlite.imports.column_processors import ColumnProcessor, column_processor
+from hardlite.inserts.bound_rows import BoundRows, Values
+from hardlite.inserts.column_processors import ColumnProcessor, column_processor
 
 __all__ = ["Call", "DriverInsert", "Reach", "driver_of", "reach_of"]
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import TypedDict
 
 from hardlite.errors import HardliteError
-from hardlite.imports.constraints import Constraint, ConstraintDict, constraint_of
+from hardlite.reports.constraints import Constraint, ConstraintDict, constraint_of
 
 __all__ = ["Rejection", "RejectionDict", "in_one_line", "shown"]
 

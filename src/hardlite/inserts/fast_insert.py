@@ -17,11 +17,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from hardlite.imports.bound_rows import BoundRows
-from hardlite.imports.driver_insert import DriverInsert, Reach, reach_of
-from hardlite.imports.faults import Fault
-from hardlite.imports.good_rows import GoodRows
-from hardlite.imports.insert_target import insert_target
+from hardlite.inserts.bound_rows import BoundRows
+from hardlite.inserts.driver_insert import DriverInsert, Reach, reach_of
+from hardlite.inserts.faults import Fault
+from hardlite.inserts.good_rows import GoodRows
+from hardlite.inserts.insert_target import insert_target
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal, TypedDict
 
-from hardlite.imports.rejections import in_one_line
+from hardlite.reports.rejections import in_one_line
 
 __all__ = ["BatchDict", "BatchResult", "Outcome"]
 

@@ -5,14 +5,14 @@ from itertools import chain
 from typing import Any, cast
 
 from hardlite.errors import ConfigurationError
-from hardlite.imports.arrow_values import (
+from hardlite.rows.arrow_values import (
     ArrowBatch,
     arrow_columns,
     arrow_module,
     arrow_slices,
     is_made_of,
 )
-from hardlite.imports.plain_values import CHUNK_ROWS, require_columns, rows_of_columns
+from hardlite.rows.plain_values import CHUNK_ROWS, require_columns, rows_of_columns
 
 __all__ = ["arrow_rows"]
 

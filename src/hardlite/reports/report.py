@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Final, TypedDict
 
 from hardlite.errors import ImportRejectedError
-from hardlite.imports.batch_results import BatchDict, BatchResult
-from hardlite.imports.reasons import ReasonTally
-from hardlite.imports.rejection_log import RejectionLog
-from hardlite.imports.rejections import Rejection, RejectionDict, in_one_line, shown
-from hardlite.imports.resume_points import ResumePoint, ResumePointDict
 from hardlite.pages import ReasonLine, RejectionLine, Section, page
+from hardlite.reports.batch_results import BatchDict, BatchResult
+from hardlite.reports.reasons import ReasonTally
+from hardlite.reports.rejection_log import RejectionLog
+from hardlite.reports.rejections import Rejection, RejectionDict, in_one_line, shown
+from hardlite.resume.resume_points import ResumePoint, ResumePointDict
 
 __all__ = ["SHOWN_REJECTIONS", "ImportReport", "ReportDict", "ReportFacts"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final, Protocol
 
-from hardlite.imports.plain_values import Columns, Unholdable, json_tree
+from hardlite.rows.plain_values import Columns, Unholdable, json_tree
 
 __all__ = [
     "ArrowBatch",

@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.connections.translation import told
-from hardlite.imports.bound_rows import BoundRows
-from hardlite.imports.driver_insert import Call, DriverInsert, driver_of
-from hardlite.imports.faults import Fault
-from hardlite.imports.foreign_keys import ForeignKeys
+from hardlite.inserts.bound_rows import BoundRows
+from hardlite.inserts.driver_insert import Call, DriverInsert, driver_of
+from hardlite.inserts.faults import Fault
+from hardlite.inserts.foreign_keys import ForeignKeys
 from hardlite.result_codes import result_code
 
 __all__ = ["GoodRows"]

@@ -11,11 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
-from hardlite.imports.beginning import LOOKED_AT, Beginning
-from hardlite.imports.import_claim import claimed
-from hardlite.imports.progress import Progress
-from hardlite.imports.resume_points import file_of
-from hardlite.imports.retry_policy import Retries
+from hardlite.resume.beginning import LOOKED_AT, Beginning
+from hardlite.resume.import_claim import claimed
+from hardlite.resume.progress import Progress
+from hardlite.resume.resume_points import file_of
+from hardlite.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["Interruptible", "Resumed", "resumed"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from hardlite.imports.plain_values import (
+from hardlite.rows.plain_values import (
     CHUNK_ROWS,
     Unholdable,
     json_tree,

@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
-from hardlite.imports.beginning import LOOKED_AT, Beginning
-from hardlite.imports.resume_points import point_of, progress_table
-from hardlite.imports.retry_policy import Retries
+from hardlite.resume.beginning import LOOKED_AT, Beginning
+from hardlite.resume.resume_points import point_of, progress_table
+from hardlite.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
 __all__ = ["Progress"]

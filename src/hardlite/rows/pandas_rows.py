@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from hardlite.imports.arrow_values import arrow_values
-from hardlite.imports.plain_values import (
+from hardlite.rows.arrow_values import arrow_values
+from hardlite.rows.plain_values import (
     CHUNK_ROWS,
     Unholdable,
     in_utc,

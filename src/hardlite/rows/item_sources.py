@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, cast
 from sqlalchemy.engine import MappingResult, Result
 
 from hardlite.errors import ConfigurationError
-from hardlite.imports.plain_values import require_columns
+from hardlite.rows.plain_values import require_columns
 
 __all__ = ["ItemSource", "RowSource", "item_source"]
 
@@ -101,14 +101,14 @@ def _known(items: object) -> Callable[[Any], _Rows] | None:
         if kind.__name__ not in _CLASSES.get(library, ()):
             continue
         if library == "pandas":
-            from hardlite.imports.pandas_rows import pandas_rows
+            from hardlite.rows.pandas_rows import pandas_rows
 
             return pandas_rows
         if library == "polars":
-            from hardlite.imports.polars_rows import polars_rows
+            from hardlite.rows.polars_rows import polars_rows
 
             return polars_rows
-        from hardlite.imports.arrow_rows import arrow_rows
+        from hardlite.rows.arrow_rows import arrow_rows
 
         return arrow_rows
     return None

@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from hardlite.imports.constraints import Constraint
-from hardlite.imports.driver_insert import driver_of
+from hardlite.inserts.driver_insert import driver_of
+from hardlite.reports.constraints import Constraint
 
 __all__ = ["ForeignKeys"]
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from hardlite.imports.constraints import Constraint
+from hardlite.reports.constraints import Constraint
 
 __all__ = ["Fault"]
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import sessionmaker
 from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import hardened
-from hardlite.imports.import_claim import claimed
+from hardlite.resume.import_claim import claimed
 from hardlite.sessions import HardenedSessionmaker, sessionmaker_of
 
 __all__ = [

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Final
 
-from hardlite.imports.constraints import Constraint
+from hardlite.reports.constraints import Constraint
 
 __all__ = ["Reason", "ReasonTally", "with_key"]
 

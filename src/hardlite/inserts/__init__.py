@@ -1,0 +1,1 @@
+"""Rows into a table, through the driver and as fast as it can."""

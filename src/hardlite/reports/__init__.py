@@ -1,0 +1,1 @@
+"""What became of an import: its batches, its rejections and their reasons, and how they are told."""

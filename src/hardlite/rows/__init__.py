@@ -1,0 +1,1 @@
+"""What callers have for rows (frames, Arrow data, cursors), as rows of plain values."""
