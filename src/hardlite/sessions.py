@@ -75,7 +75,8 @@ class HardenedSessionmaker(sessionmaker[Session]):
         """Take the turn, open a session, and commit it at the end.
 
         What the session loaded can still be read after the commit (``expire_on_commit`` is off):
-        a look at an expired object would begin a transaction and take the turn once more.
+        a look at an expired object would begin a transaction and take the turn once more. The
+        session itself is closed for good: what somebody adds to it later would get lost.
 
         Args:
             timeout: seconds to wait for the turn; the profile's if left out.
