@@ -46,7 +46,8 @@ ORDER_WITHIN = {
         constraints rejections reasons spill_file rejection_log
         import_claim resume_points batch_results report rejecting kept_errors progress_bar
         beginning retry_policy progress resuming
-        insert_target column_processors bound_rows driver_insert faults foreign_keys good_rows fast_insert
+        insert_target column_processors bound_rows driver_insert
+        faults foreign_keys good_rows fast_insert
         plain_values arrow_values arrow_rows pandas_rows polars_rows item_sources
         batch_size preparing collecting
         batch_units batch_writer arguments running batches
