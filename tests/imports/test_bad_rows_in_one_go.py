@@ -78,25 +78,31 @@ def test_rows_of_the_same_error_share_it_without_their_values(engine: Engine, st
     assert first.params is None
 
 
+@pytest.mark.parametrize(
+    ("check", "pages"),
+    [("CHECK (name <> '')", 35), ("", 40), ("CHECK (name <> '')", 40)],
+    ids=["among rows one by one", "many to a statement", "many that are undone, then one by one"],
+)
 def test_a_transaction_that_ends_behind_a_bad_row_is_told_as_sqlalchemy_tells_it(
-    engine: Engine,
+    engine: Engine, check: str, pages: int
 ) -> None:
-    """A full disk, among rows that go one by one: SQLite rolls all of it back."""
+    """A full disk: SQLite rolls all of it back, or the statement if that could fail for its rows."""
     table = Table("stars", MetaData(), Column("id", Integer), Column("name", String))
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE stars (id INTEGER, name TEXT CHECK (name <> ''))"))
+        connection.execute(text(f"CREATE TABLE stars (id INTEGER, name TEXT {check})"))
 
     @event.listens_for(engine, "connect")
     def limit(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA max_page_count = 40")
+        connection.execute(f"PRAGMA max_page_count = {pages}")
 
     engine.dispose()
-    rows = [{"id": n, "name": "" if n == 100 else "x" * 1000} for n in range(200)]
+    rows = [{"id": 2**70 if n == 100 else n, "name": "x" * 1000} for n in range(200)]
 
     report = batched_unit_of_work(engine, rows, table, batch_size=100, on_error="isolate")
 
     assert isinstance(report.error, OperationalError)
     assert "full" in str(report.error)
+    assert str(report.error.statement).count("(?") == 1
     assert (report.committed, report.rejected) == (100, 0)
     assert kept(engine) == list(range(100))
 

@@ -97,7 +97,7 @@ def isolated(
     repeated=st.integers(1, 12),
     batch_size=st.sampled_from([1, 7, 50, 51, 150, 1000]),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_isolation_ends_as_inserting_one_by_one(
     definition: str, rows: list[dict[str, Any]], repeated: int, batch_size: int
 ) -> None:
@@ -116,7 +116,7 @@ def test_isolation_ends_as_inserting_one_by_one(
 
 
 @given(definition=definitions(), rows=rows_of_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_foreign_key_is_named_only_if_its_parent_is_missing(
     definition: str, rows: list[dict[str, Any]]
 ) -> None:
