@@ -8,7 +8,7 @@ batch goes to the driver's cursor, and only the errors are made to look as SQLAl
 import operator
 import sqlite3
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
@@ -20,6 +20,9 @@ from hardlite.inserts.driver_insert import Call, DriverInsert, driver_of
 from hardlite.inserts.faults import Fault
 from hardlite.inserts.foreign_keys import ForeignKeys
 from hardlite.result_codes import result_code
+
+if TYPE_CHECKING:
+    from hardlite.connections.connection import AnyHardenedConnection
 
 __all__ = ["GoodRows"]
 
@@ -103,7 +106,9 @@ class _Rest:
         at_fault: _AtFault,
     ) -> None:
         self._driver = driver_of(connection)
-        self._cursor = self._driver.cursor()
+        # The driver's own: the transaction is open, and nothing is to be asked before each row.
+        hardened = cast("AnyHardenedConnection", self._driver)
+        self._cursor = hardened.driver.cursor(hardened)
         self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
         self._rows = rows
