@@ -1,5 +1,6 @@
 """Each program under benchmarks/ runs; what it prints of a few rows means nothing."""
 
+import os
 import re
 import sqlite3
 import subprocess
@@ -199,3 +200,33 @@ def test_contention_takes_the_percentile_of_the_nearest_rank(
     monkeypatch.syspath_prepend(PROGRAMS)
 
     assert import_module("contention_figures").quantile([1.0, 2.0, 3.0, 4.0], share) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no limits of files")
+def test_crash_plays_each_scene_and_finds_nothing_wrong(tmp_path: Path) -> None:
+    scenes = {"--kills": "2", "--calls": "1", "--errors": "1", "--full": "1", "--images": "1"}
+    flags = [part for scene in scenes.items() for part in scene]
+
+    told = printed_by("crash.py", *flags, "--rows", "300", "--directory", str(tmp_path))
+
+    assert "Nothing was lost, nothing is there twice." in told
+    assert told.count("0 rows lost, 0 twice, 0 databases damaged, 0 imports not finished") in {2, 5}
+    assert told.count("strace is not installed") in {0, 3}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_crash_writers_count_what_they_commit(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; CREATE TABLE t1 (a INTEGER PRIMARY KEY, b);"
+            "CREATE TABLE cnt (id INTEGER PRIMARY KEY, n); INSERT INTO cnt VALUES (3, 0)"
+        )
+
+    told = printed_by("crash_writers.py", "writer", str(path), "3", "0.2")
+    checkpoints = printed_by("crash_writers.py", "checkpointer", str(path), "0.1")
+
+    with closing(sqlite3.connect(path)) as connection:
+        (count,) = connection.execute("SELECT n FROM cnt").fetchone()
+    assert told == f"commits {count}\n"
+    assert re.fullmatch(r"checkpoints \d+\n", checkpoints)
