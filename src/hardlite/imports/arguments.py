@@ -158,4 +158,6 @@ def _name_of(work: object) -> str:
     if isinstance(work, functools.partial):
         return _name_of(work.func)
     name = getattr(work, "__qualname__", None) or type(work).__qualname__
-    return f"{work.__module__}.{name}"
+    # A module of hardlite's own may have moved when the import goes on.
+    is_own = work.__module__.partition(".")[0] == "hardlite"
+    return name if is_own else f"{work.__module__}.{name}"
