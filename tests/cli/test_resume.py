@@ -126,12 +126,8 @@ def test_a_newer_hardlite_whose_modules_have_moved_goes_on(
     broken()
 
     assert ids() == list(range(40))
-    assert sql("SELECT settings FROM hardlite_progress") == [
-        (
-            "into the table people with on_error='continue' and conflict='error', "
-            "prepared by checked",
-        )
-    ]
+    ((told,),) = sql("SELECT settings FROM hardlite_progress")
+    assert str(told).endswith(" and conflict='error', prepared by checked")
 
 
 def test_ctrl_c_does_not_finish_a_key(
