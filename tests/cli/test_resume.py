@@ -120,6 +120,16 @@ def test_rows_that_were_rejected_before_are_in_the_exit_code(
     assert ids() == [number for number in range(60) if number != 5]
 
 
+def test_a_newer_hardlite_whose_modules_have_moved_goes_on(
+    broken: Command, ids: Command, sql: Sql
+) -> None:
+    broken()
+
+    assert ids() == list(range(40))
+    ((told,),) = sql("SELECT settings FROM hardlite_progress")
+    assert str(told).endswith(" and conflict='error', prepared by checked")
+
+
 def test_ctrl_c_does_not_finish_a_key(
     hardlite: Command, write: Write, db_path: Path, ids: Command, sql: Sql
 ) -> None:

@@ -21,9 +21,9 @@ ON_ERROR = ["continue", "stop", "isolate"]
 WORKS = [ENTRIES, insert(ENTRIES), add_entry]
 
 
-def io_error() -> sqlite3.OperationalError:
+def io_error(code: int = sqlite3.SQLITE_IOERR_FSYNC) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    error.sqlite_errorcode = code
     return error
 
 
@@ -31,6 +31,7 @@ class Failing(HardenedConnection):
     """A connection whose COMMIT fails after it has committed, or before, when told to."""
 
     how: Callable[[HardenedConnection], None] | None = None
+    code = sqlite3.SQLITE_IOERR_FSYNC
 
     def commit(self) -> None:
         how, Failing.how = Failing.how, None
@@ -38,7 +39,7 @@ class Failing(HardenedConnection):
             super().commit()
         else:
             how(self)
-            raise io_error()
+            raise io_error(self.code)
 
 
 def after_all(connection: HardenedConnection) -> None:
@@ -155,9 +156,13 @@ def test_a_key_that_cannot_be_read_then_is_read_by_the_next_import(
         "UPDATE hardlite_progress SET started_at = '2001-01-01'",
     ],
 )
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_BUSY])
 def test_a_key_that_somebody_else_has_changed_says_nothing(
-    engine: Engine, db_path: Path, statement: str
+    engine: Engine, db_path: Path, statement: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """So nothing is tried again either, whatever the error was."""
+    monkeypatch.setattr(Failing, "code", code)
+
     def and_changed(connection: HardenedConnection) -> None:
         after_all(connection)
         other = sqlite3.connect(db_path)

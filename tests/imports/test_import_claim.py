@@ -16,12 +16,11 @@ from sqlalchemy import Engine, text
 from hardlite import batched_unit_of_work, forget_resume_key, resume_points
 from hardlite.clock import system_clock
 from hardlite.errors import ConfigurationError, ResumeRefusedError
-from hardlite.lock_holders.processes import look_up
 from hardlite.reports.report import ImportReport
 from hardlite.resume.import_claim import claim_file, claimed
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.entries import ENTRIES, entered, entries, make_entries
-from tests.fixtures.lock_keepers import Keeper, keeper, until
+from tests.fixtures.lock_keepers import Keeper, keeper
 from tests.fixtures.programs import run_program
 
 needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="nobody has run it there")
@@ -288,7 +287,7 @@ def test_a_child_of_a_killed_import_does_not_keep_the_key(engine: Engine, db_pat
     engine.dispose()
     with keeper(db_path, FORKS, word="forked") as parent:
         os.kill(parent.pid, signal.SIGKILL)
-        until(lambda: look_up(parent.pid).state == "zombie")
+        os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
 
         report = batched_unit_of_work(engine, entries(2), ENTRIES, resume_key="nightly")
         parent.kill()

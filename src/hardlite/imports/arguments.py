@@ -158,4 +158,6 @@ def _name_of(work: object) -> str:
     if isinstance(work, functools.partial):
         return _name_of(work.func)
     name = getattr(work, "__qualname__", None) or type(work).__qualname__
-    return f"{work.__module__}.{name}"
+    # Code that was typed in has no module; one of hardlite's own may have moved when it goes on.
+    module = work.__module__ or "hardlite"
+    return name if module.partition(".")[0] == "hardlite" else f"{module}.{name}"
