@@ -1,7 +1,6 @@
 """`prepare_workers`: items are prepared in threads, in order, and not too far ahead."""
 
 import contextvars
-import gc
 import threading
 import weakref
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from hardlite.imports.preparing import PreparedAhead
 from hardlite.reports.report import BatchResult
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.entries import ENTRIES, entered, entries, make_entries
+from tests.fixtures.lock_keepers import until
 from tests.fixtures.programs import run_program
 
 Item = dict[str, object]
@@ -318,18 +318,14 @@ def test_a_thread_keeps_no_item_while_it_waits() -> None:
             row = Row(n=number)
             made.append(weakref.ref(row))
             yield row
-        waiting.set()
+            del row
 
-    waiting = threading.Event()
     ahead = PreparedAhead(source(), lambda row: row, 1)
     for outcome in ahead.outcomes(4):
         del outcome
-    wait(waiting)
-    ahead.close()
-    ended(1)
-    gc.collect()
 
-    assert [row() for row in made] == [None] * 3
+    until(lambda: all(row() is None for row in made))
+    ahead.close()
 
 
 PATIENT = """

@@ -12,7 +12,12 @@ from sqlalchemy.orm import Session
 
 import hardlite.imports.batches as batches_module
 from hardlite import RetryPolicy, batched_unit_of_work, resume_points
-from hardlite.errors import ConfigurationError, DatabaseLockedError, DatabaseReplacedError
+from hardlite.errors import (
+    ConfigurationError,
+    DatabaseLockedError,
+    DatabaseReplacedError,
+    FileReplacedError,
+)
 from hardlite.imports.batch_units import Work
 from hardlite.reports.report import BatchResult, ImportReport
 from hardlite.retry_policy import Retries
@@ -174,6 +179,14 @@ def test_what_is_tried_again_is_told_by_its_code(clock: Waits, name: str, *, aga
     assert Retries(RetryPolicy(), clock).go_on(error, 1, 0.0) is again
 
 
+def test_a_replaced_file_is_not_tried_again_though_its_connection_is_gone(clock: Waits) -> None:
+    cause = FileReplacedError("the file was replaced", hint="")
+    error = DatabaseReplacedError("COMMIT", None, cause, cause.hint)
+    error.connection_invalidated = True
+
+    assert not Retries(RetryPolicy(), clock).go_on(error, 1, 0.0)
+
+
 def test_an_item_that_the_database_refuses_is_tried_once(engine: Engine, clock: Waits) -> None:
     report = batched_unit_of_work(engine, [{"n": None}], ENTRIES)
 
@@ -202,6 +215,21 @@ def test_a_connection_that_was_lost_is_replaced_and_the_batch_written_again(
     assert entered(engine) == list(range(6))
     assert [batch.attempts for batch in report.batches] == [1, 2, 1]
     assert clock.pauses == [0.1]
+
+
+@pytest.mark.parametrize("on_error", ["continue", "isolate"])
+def test_a_connection_that_is_lost_each_time_is_nobodys_fault(
+    engine: Engine, clock: Waits, on_error: str
+) -> None:
+    def work(session: Session, _item: object) -> None:
+        session.connection().connection.driver_connection.close()
+        session.execute(text("SELECT 1"))
+
+    report = batched_unit_of_work(engine, entries(2), work, on_error=on_error)
+
+    assert isinstance(report.error, DBAPIError)
+    assert (report.rejected, report.batches[0].attempts) == (0, 4)
+    assert len(clock.pauses) == 3
 
 
 @pytest.mark.parametrize("key", [None, "k"])
