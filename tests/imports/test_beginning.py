@@ -36,6 +36,12 @@ class Point:
     y: object
 
 
+@dataclasses.dataclass
+class Stamped:
+    x: int
+    seen_at: float = dataclasses.field(compare=False)
+
+
 @dataclasses.dataclass(slots=True)
 class HalfMade:
     x: int = dataclasses.field(init=False)
@@ -70,6 +76,7 @@ def test_values_that_differ_begin_different_sources() -> None:
         ({"a": 1}, MappingProxyType({"a": 1})),
         ({3, 1, 2}, frozenset([2, 3, 1])),
         (Point(1, [2]), Point(1, (2,))),
+        (Stamped(1, 2.5), Stamped(1, 7.5)),
         (b"abc", bytearray(b"abc")),
         (b"abc", memoryview(b"abc")),
         (object(), object()),
