@@ -199,9 +199,6 @@ class TransactionOwner(AnyConnection):
         # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
         locks = plan.upgrade or (plan.begin is not None and not self._has_attached)
         try:
-            if locks:
-                # Here and not in the turn, where others wait for whatever is done.
-                self.run("PRAGMA busy_timeout = 0")
             self._take_turn(sql[:_LABEL])
             self._require_same_file()
             if locks:
@@ -213,9 +210,6 @@ class TransactionOwner(AnyConnection):
             self._settle_if_over(kept=False)
             self._release()
             raise
-        finally:
-            if locks:
-                self.run(f"PRAGMA busy_timeout = {self.profile.busy_timeout * 1000:.0f}")
         self._writing = plan.begin is not None or plan.upgrade
 
     def _take_turn(self, label: str) -> None:
@@ -242,16 +236,22 @@ class TransactionOwner(AnyConnection):
             # that is there already is one that changes nothing: a refusal costs nobody's work.
             (application_id,) = self.run("PRAGMA main.application_id").fetchone()
             sql = f"PRAGMA main.application_id = {application_id}"
-        take_write_lock(
-            self._plain_cursor(self).execute,
-            sql,
-            file=self.file,
-            started=started,
-            timeout=self.timeout,
-            warn_wait=self.profile.warn_wait,
-            driver=self.driver,
-            has_read=plan.upgrade,
-        )
+        # In the turn, although others wait: a fork waits for whoever has one, and a mutex of SQLite
+        # that another thread holds at a fork is held in the child for ever.
+        self.run("PRAGMA busy_timeout = 0")
+        try:
+            take_write_lock(
+                self._plain_cursor(self).execute,
+                sql,
+                file=self.file,
+                started=started,
+                timeout=self.timeout,
+                warn_wait=self.profile.warn_wait,
+                driver=self.driver,
+                has_read=plan.upgrade,
+            )
+        finally:
+            self.run(f"PRAGMA busy_timeout = {self.profile.busy_timeout * 1000:.0f}")
 
     def _require_same_file(self) -> None:
         if self._identity is not None:
