@@ -173,8 +173,8 @@ class Unspeakable:
     ("item", "shown"),
     [
         ({"id": 1}, "{'id': 1}"),
-        ("x" * 500, f"'{'x' * 116}..."),
-        (Unspeakable(), "an item of the type Unspeakable"),
+        ("x" * 500, f"'{'x' * 119}..."),
+        (Unspeakable(), "<an item of the type Unspeakable, whose repr fails with RuntimeError>"),
     ],
 )
 def test_the_first_item_is_shown_to_people(item: object, shown: str) -> None:

@@ -132,7 +132,7 @@ def test_an_item_that_cannot_be_pickled_is_kept_as_its_repr() -> None:
     )[1000:]
 
     assert str(plain.item).startswith("<method-wrapper '__get__' of function")
-    assert unshowable.item == "<an item whose repr fails: RuntimeError: no show>"
+    assert unshowable.item == "<an item of the type Unshowable, whose repr fails with RuntimeError>"
     assert str(unloadable.item).startswith("<an item that cannot be unpickled: TypeError:")
     assert (last.item, last.position) == ("last", 1003)
 

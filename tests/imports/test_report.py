@@ -19,26 +19,7 @@ from hardlite.reports.rejections import Rejection, RejectionDict
 from hardlite.reports.report import ImportReport, ReportDict
 from hardlite.resume.resume_points import ResumePointDict
 from tests.fixtures.library import AUTHORS, add_with_books, author
-
-
-def batch(index: int, **changes: object) -> BatchResult:
-    values: dict[str, object] = {
-        "index": index,
-        "first_item": 10 * index,
-        "last_item": 10 * index + 9,
-        "items": 10,
-        "committed": 10,
-        "rejected": 0,
-        "skipped": 0,
-        "outcome": "committed",
-        "attempts": 1,
-        "wait": 0.125,
-        "hold": 0.25,
-        "prepare": 0.5,
-        "ended": 1.0,
-        "error": None,
-    }
-    return BatchResult(**(values | changes))
+from tests.fixtures.reports import batch
 
 
 def refused() -> IntegrityError:
@@ -116,7 +97,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "wait": 0.125,
                 "hold": 0.25,
                 "prepare": 0.5,
-                "ended": 1.0,
+                "ended": 2.0,
                 "error": "ValueError: no disk",
             },
         ],

@@ -47,20 +47,19 @@ def _size_of(text: str) -> int | Literal["auto"]:
 
 
 def import_command(
+    *,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            default_factory=list,
             help="CSV, TSV or JSON Lines in UTF-8, also gzipped or zipped; Parquet or Arrow; "
             "- is standard input.",
             show_default=False,
         ),
-    ],
+    ] = None,
     database: Annotated[
         str, typer.Argument(metavar="DATABASE", help="A path, or a sqlite:// URL.")
     ],
-    *,
     table: Annotated[
         str | None, typer.Option(help="The table; without it, the name of the source.")
     ] = None,
@@ -158,7 +157,7 @@ def import_command(
     raise typer.Exit(_code_of(run))
 
 
-def _require_no_source(sources: list[str]) -> None:
+def _require_no_source(sources: list[str] | None) -> None:
     if sources:
         raise ConfigurationError(
             f"--list-resumes and --forget import nothing, and {sources[0]} is a source",

@@ -105,7 +105,7 @@ class _Run:
             self.imported.append(
                 Imported(
                     source=each.source.title,
-                    unit=each.source.unit,
+                    row_place=each.source.row_place,
                     table=each.target.table.name,
                     report=report,
                     reasons=reasons,

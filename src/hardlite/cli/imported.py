@@ -7,7 +7,7 @@ from typing import cast
 from hardlite.reports.reasons import ReasonTally, with_key
 from hardlite.reports.rejections import Rejection
 from hardlite.reports.report import ImportReport
-from hardlite.sources import Row, UnfitRow, Unit
+from hardlite.sources import Row, RowPlace, UnfitRow
 
 __all__ = ["Imported", "columns_of", "line_of", "reason_of", "why"]
 
@@ -18,7 +18,7 @@ class Imported:
 
     Attributes:
         source: what messages call the source.
-        unit: what the places of its rows are counted in.
+        row_place: what the places of its rows are counted in.
         table: the name of the table.
         report: what became of its rows; after an interrupt without the list of rejected ones.
         reasons: why rows were rejected, with lines, also after an interrupt.
@@ -26,7 +26,7 @@ class Imported:
     """
 
     source: str
-    unit: Unit
+    row_place: RowPlace
     table: str
     report: ImportReport
     reasons: ReasonTally

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from hardlite.cli.imported import Imported, columns_of, line_of, why
 from hardlite.cli.versions import versions
 from hardlite.pages import RejectionLine, Section, page
-from hardlite.reports.rejections import shown
+from hardlite.readable import shown
 from hardlite.reports.report import SHOWN_REJECTIONS
 
 __all__ = ["html_report"]
@@ -41,7 +41,7 @@ def _section(each: Imported) -> Section:
     return each.report.section(
         title=f"{each.source} → {each.table}",
         noun="rows",
-        place=each.unit,
+        place=each.row_place,
         reasons=each.reasons,
         rejections=lines,
     )

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hardlite.cli.imported import Imported
+from hardlite.readable import seconds
 from hardlite.reports.reasons import Reason
 
 __all__ = ["show_summary"]
@@ -51,14 +52,10 @@ def _figures(each: Imported) -> Iterable[str]:
         f"{report.rejected:,}",
         f"{report.skipped:,}",
         f"{len(batches):,}",
-        _seconds(max((batch.wait for batch in batches), default=0.0)),
-        _seconds(max((batch.hold for batch in batches), default=0.0)),
+        seconds(max((batch.wait for batch in batches), default=0.0)),
+        seconds(max((batch.hold for batch in batches), default=0.0)),
         f"{items / max(report.elapsed, 0.001):,.0f}",
     )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
@@ -72,8 +69,8 @@ def _show_rejections(imports: Sequence[Imported], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("rejected", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    units = dict.fromkeys(f"{each.unit}s" for each in imports)
-    table.add_column(" or ".join(units), overflow="fold")
+    places = dict.fromkeys(f"{each.row_place}s" for each in imports)
+    table.add_column(" or ".join(places), overflow="fold")
     found.sort(key=lambda entry: -entry[1].count)
     for source, reason in found[:_REASONS_SHOWN]:
         why = f"{PurePath(source).name}: {reason}" if len(imports) > 1 else str(reason)

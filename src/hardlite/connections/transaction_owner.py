@@ -236,22 +236,17 @@ class TransactionOwner(AnyConnection):
             # that is there already is one that changes nothing: a refusal costs nobody's work.
             (application_id,) = self.run("PRAGMA main.application_id").fetchone()
             sql = f"PRAGMA main.application_id = {application_id}"
-        # In the turn, although others wait: a fork waits for whoever has one, and a mutex of SQLite
-        # that another thread holds at a fork is held in the child for ever.
-        self.run("PRAGMA busy_timeout = 0")
-        try:
-            take_write_lock(
-                self._plain_cursor(self).execute,
-                sql,
-                file=self.file,
-                started=started,
-                timeout=self.timeout,
-                warn_wait=self.profile.warn_wait,
-                driver=self.driver,
-                has_read=plan.upgrade,
-            )
-        finally:
-            self.run(f"PRAGMA busy_timeout = {self.profile.busy_timeout * 1000:.0f}")
+        take_write_lock(
+            self._plain_cursor(self).execute,
+            sql,
+            file=self.file,
+            started=started,
+            timeout=self.timeout,
+            busy_timeout=self.profile.busy_timeout,
+            warn_wait=self.profile.warn_wait,
+            driver=self.driver,
+            has_read=plan.upgrade,
+        )
 
     def _require_same_file(self) -> None:
         if self._identity is not None:

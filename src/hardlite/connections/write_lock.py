@@ -28,6 +28,7 @@ def take_write_lock(
     file: str,
     started: float,
     timeout: float,
+    busy_timeout: float,
     warn_wait: float,
     driver: Driver = SQLITE3,
     has_read: bool = False,
@@ -35,7 +36,9 @@ def take_write_lock(
 ) -> None:
     """Run a statement that takes SQLite's write lock, waiting for writers without a gate.
 
-    SQLite itself must not wait meanwhile: ``run`` has a busy timeout of 0.
+    SQLite itself does not wait meanwhile. It is told so within the turn, although others wait for
+    its end: a fork waits for turns, and a mutex of SQLite that another thread holds at a fork is
+    held in the child for ever.
 
     Args:
         run: runs one statement on the connection.
@@ -43,6 +46,7 @@ def take_write_lock(
         file: the database, for the error.
         started: when the waiting began, on ``clock``.
         timeout: seconds to wait since then.
+        busy_timeout: seconds that SQLite itself waits, as the connection is set.
         warn_wait: seconds of waiting since then after which a warning names the holder.
         driver: what ``run`` runs it on.
         has_read: a transaction is open and has its snapshot, which may be out of date.
@@ -51,11 +55,15 @@ def take_write_lock(
     Raises:
         LockedByOtherError: the lock was not free in time, or the snapshot is stale.
     """
-    if not _taken(run, sql, file, driver, has_read):
-        wait = _Wait(
-            file=file, started=started, timeout=timeout, warn_wait=warn_wait, driver=driver
-        )
-        wait.until(lambda: _taken(run, sql, file, driver, has_read), clock)
+    run("PRAGMA busy_timeout = 0")
+    try:
+        if not _taken(run, sql, file, driver, has_read):
+            wait = _Wait(
+                file=file, started=started, timeout=timeout, warn_wait=warn_wait, driver=driver
+            )
+            wait.until(lambda: _taken(run, sql, file, driver, has_read), clock)
+    finally:
+        run(f"PRAGMA busy_timeout = {busy_timeout * 1000:.0f}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from rich.text import Text
 from hardlite.demo.foreground import Served
 from hardlite.demo.loading import Loaded
 from hardlite.demo.sides import Side
+from hardlite.readable import seconds
 
 __all__ = ["show_comparison", "show_lost", "table_line"]
 
@@ -33,7 +34,7 @@ def table_line(loaded: Loaded) -> Text:
     lost = sum(loaded.lost.values())
     return Text(
         f"  {loaded.table:<9}{loaded.kept:>8,} kept {lost:>7,} not {loaded.rate:>7,.0f} rows/s"
-        f"  longest transaction {_told(loaded.longest)}"
+        f"  longest transaction {seconds(loaded.longest)}"
     )
 
 
@@ -57,7 +58,7 @@ def show_comparison(hardened: Side, plain: Side, console: Console) -> None:
     figures.add_row("writes committed", *(f"{len(served.committed):,}" for served in sides))
     figures.add_row("database is locked", *(f"{len(served.refused):,}" for served in sides))
     for share, label in _SHARES:
-        figures.add_row(label, *(_told(_quantile(served, share)) for served in sides))
+        figures.add_row(label, *(seconds(_quantile(served, share)) for served in sides))
     console.print(figures)
     bars = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
     bars.add_column("time of a write", min_width=15)
@@ -87,7 +88,3 @@ def _quantile(served: Served, share: float) -> float:
 def _all(served: Served) -> list[float]:
     """A write that was refused took its time too."""
     return served.committed + served.refused
-
-
-def _told(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -81,7 +81,7 @@ class ImportRun:
                 stopped = error is not None or self._is_to_stop()
             stopped = stopped or self._is_cut_short()
             if not stopped and self._progress is not None:
-                error = self._note(self._progress.finish)
+                error = self._written(self._progress.finish)
         except BaseException as interruption:
             kept = sum(result.committed for result in self._results)
             interruption.add_note(
@@ -142,10 +142,10 @@ class ImportRun:
         progress = self._progress
         if progress is None or progress.position == batch.end or self._is_to_stop():
             return None
-        return self._note(lambda: progress.record(batch.end))
+        return self._written(lambda: progress.record(batch.end))
 
     @staticmethod
-    def _note(write: Callable[[], None]) -> Exception | None:
+    def _written(write: Callable[[], None]) -> Exception | None:
         try:
             write()
         except SQLAlchemyError as error:

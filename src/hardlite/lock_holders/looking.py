@@ -11,7 +11,14 @@ from hardlite.clock import system_clock
 from hardlite.lock_holders.kernel_locks import PROC, KernelLock
 from hardlite.lock_holders.observation import FileLocks, Observation, observe
 from hardlite.lock_holders.own_process import own_queue, own_turn
-from hardlite.lock_holders.processes import has_flock, keepers_of_flock, look_up, own_pid
+from hardlite.lock_holders.processes import (
+    as_noted,
+    described,
+    has_flock,
+    keepers_of_flock,
+    look_up,
+    own_pid,
+)
 from hardlite.lock_holders.report import LockHolders
 from hardlite.lock_holders.sqlite_locks import meaning_of
 from hardlite.lock_holders.target import database_file
@@ -115,18 +122,10 @@ class _Look:
         holder, note = self._described(pid), read_note(self._seen.gate.path)
         if note is None:
             return holder
-        told = Holder(
-            pid=note.pid if pid is None else pid,
-            thread=note.thread,
-            held=max(0.0, system_clock.wall() - note.since),
-            site=note.site,
-            label=note.label,
-            command=holder.command,
-            user=holder.user,
-            state=holder.state,
-        )
+        told = as_noted(holder, note, now=system_clock.wall())
         if pid is not None:
             return told if self._wrote(note, pid, taker) else holder
+        told = dataclasses.replace(told, pid=note.pid)
         if self._seen.has_table:
             self._notes.append(f"the note in the gate file, which may be out of date: {told}")
             return holder
@@ -189,11 +188,5 @@ class _Look:
 
     def _described(self, pid: int | None) -> Holder:
         if pid not in self._known:
-            holder = Holder(pid=pid)
-            if pid is not None:
-                process = look_up(pid, proc=self._proc)
-                holder = Holder(
-                    pid=pid, command=process.command, user=process.user, state=process.state
-                )
-            self._known[pid] = holder
+            self._known[pid] = Holder(pid=None) if pid is None else described(pid, proc=self._proc)
         return self._known[pid]

@@ -6,8 +6,18 @@ import re
 from pathlib import Path
 
 from hardlite.lock_holders.kernel_locks import PROC, parse
+from hardlite.turns.gate_note import Note
+from hardlite.turns.holder import Holder
 
-__all__ = ["Process", "has_flock", "keepers_of_flock", "look_up", "own_pid"]
+__all__ = [
+    "Process",
+    "as_noted",
+    "described",
+    "has_flock",
+    "keepers_of_flock",
+    "look_up",
+    "own_pid",
+]
 
 _STATES = {
     "R": "running",
@@ -60,6 +70,29 @@ def look_up(pid: int, *, proc: Path = PROC) -> Process:
         user=_user_name(int(words["Uid"][1])),
         state=_STATES.get(words["State"][0]),
         started=_started(pid, proc),
+    )
+
+
+def described(pid: int, *, proc: Path = PROC) -> Holder:
+    """Return a process as one that holds something."""
+    process = look_up(pid, proc=proc)
+    return Holder(pid=pid, command=process.command, user=process.user, state=process.state)
+
+
+def as_noted(holder: Holder, note: Note, *, now: float) -> Holder:
+    """Return ``holder`` with what its note tells of it.
+
+    Args:
+        holder: the process that wrote the note.
+        note: what it wrote.
+        now: seconds since 1970 in UTC.
+    """
+    return dataclasses.replace(
+        holder,
+        thread=note.thread,
+        held=max(0.0, now - note.since),
+        site=note.site,
+        label=note.label,
     )
 
 

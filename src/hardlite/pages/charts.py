@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from hardlite.pages.text import count, escaped, seconds
+from hardlite.pages.text import count, escaped
+from hardlite.readable import seconds
 
 __all__ = ["Timed", "rate_chart", "timeline"]
 

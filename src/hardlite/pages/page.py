@@ -6,10 +6,12 @@ from typing import Final
 
 from hardlite.pages.charts import Timed, rate_chart, timeline
 from hardlite.pages.style import STYLE
-from hardlite.pages.text import count, escaped, seconds, shortened
+from hardlite.pages.text import count, escaped
+from hardlite.readable import seconds, shortened
 
 __all__ = ["ReasonLine", "RejectionLine", "Section", "page"]
 
+_LONGEST: Final = 400
 _SLOWEST: Final = 5
 # Should a text get through as markup after all, nothing that it names is run or loaded.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -162,7 +164,7 @@ def _reasons(section: Section) -> str:
         (
             count(reason.count),
             f'<span style="width:{100 * reason.count / most:.1f}%"></span>',
-            escaped(shortened(reason.text)),
+            escaped(shortened(reason.text, _LONGEST)),
             escaped(reason.constraint),
             ", ".join(map(count, reason.places)),
         )
@@ -180,8 +182,8 @@ def _rejections(section: Section) -> str:
         (
             count(line.place),
             escaped(line.columns),
-            escaped(shortened(line.reason)),
-            f"<code>{escaped(shortened(line.item))}</code>",
+            escaped(shortened(line.reason, _LONGEST)),
+            f"<code>{escaped(shortened(line.item, _LONGEST))}</code>",
         )
         for line in section.rejections
     ]

@@ -2,14 +2,11 @@
 
 from typing import Final
 
-__all__ = ["count", "escaped", "seconds", "shortened"]
+__all__ = ["count", "escaped"]
 
-_LONGEST: Final = 400
 _MARKUP: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 )
-_MINUTE: Final = 60
-_WITH_FRACTIONS: Final = 10
 
 
 def escaped(text: str) -> str:
@@ -25,15 +22,6 @@ def escaped(text: str) -> str:
     return shown.translate(_MARKUP)
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a long text.
-
-    >>> len(shortened("x" * 1000))
-    401
-    """
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
 def count(number: float) -> str:
     """Return a whole number with a comma for each thousand.
 
@@ -41,23 +29,6 @@ def count(number: float) -> str:
     '12,346'
     """
     return f"{number:,.0f}"
-
-
-def seconds(duration: float) -> str:
-    """Return a duration as people read it.
-
-    >>> [seconds(each) for each in (0, 0.0004, 0.0123, 2.5, 75)]
-    ['0 ms', '0.4 ms', '12 ms', '2.5 s', '1 min 15 s']
-    """
-    if duration >= _MINUTE:
-        minutes, rest = divmod(round(duration), _MINUTE)
-        return f"{minutes:,} min {rest} s"
-    if duration >= 1:
-        return f"{duration:.1f} s"
-    thousandths = duration * 1000
-    if thousandths >= _WITH_FRACTIONS:
-        return f"{thousandths:.0f} ms"
-    return f"{thousandths:.1f} ms".replace(".0 ", " ")
 
 
 def _number(mark: str) -> str:

@@ -7,9 +7,10 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, SupportsIndex, cast, overload
 
+from hardlite.readable import shown
 from hardlite.reports.constraints import Constraint
 from hardlite.reports.reasons import ReasonTally
-from hardlite.reports.rejections import Rejection, in_one_line, shown
+from hardlite.reports.rejections import Rejection, in_one_line
 from hardlite.reports.spill_file import SpillFile
 
 __all__ = ["RejectionLog"]

@@ -4,9 +4,10 @@ import dataclasses
 from typing import TypedDict
 
 from hardlite.errors import HardliteError
+from hardlite.readable import shown
 from hardlite.reports.constraints import Constraint, ConstraintDict, constraint_of
 
-__all__ = ["Rejection", "RejectionDict", "in_one_line", "shown"]
+__all__ = ["Rejection", "RejectionDict", "in_one_line"]
 
 
 class RejectionDict(TypedDict):
@@ -92,11 +93,3 @@ def in_one_line(error: BaseException) -> str:
     """Return the name and the message of ``error``, without the statement and its values."""
     cause = _cause(error)
     return " ".join(f"{type(cause).__name__}: {cause}".split())
-
-
-def shown(item: object) -> str:
-    """Return the `repr` of an item, which may be anything, also one whose repr fails."""
-    try:
-        return repr(item)
-    except Exception as error:  # noqa: BLE001 - it may raise anything
-        return f"<an item whose repr fails: {in_one_line(error)}>"

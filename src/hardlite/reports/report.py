@@ -7,10 +7,11 @@ from typing import Final, TypedDict
 
 from hardlite.errors import ImportRejectedError
 from hardlite.pages import ReasonLine, RejectionLine, Section, page
+from hardlite.readable import shown
 from hardlite.reports.batch_results import BatchDict, BatchResult
 from hardlite.reports.reasons import ReasonTally
 from hardlite.reports.rejection_log import RejectionLog
-from hardlite.reports.rejections import Rejection, RejectionDict, in_one_line, shown
+from hardlite.reports.rejections import Rejection, RejectionDict, in_one_line
 from hardlite.resume.resume_points import ResumePoint, ResumePointDict
 
 __all__ = ["SHOWN_REJECTIONS", "ImportReport", "ReportDict", "ReportFacts"]

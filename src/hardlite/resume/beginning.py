@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, Self, TypeVar
 
+from hardlite.readable import shortened, shown
+
 __all__ = ["LOOKED_AT", "Beginning"]
 
 T = TypeVar("T")
@@ -34,8 +36,8 @@ class Beginning:
     """The first items of a source, as digests, with the first one to show to people.
 
     Items are told apart by their values, where those are plain, mappings, sequences, sets or
-    dataclasses of such, of which fields that are not compared do not count; of other objects only the type counts, since nothing else about them is
-    the same in another process.
+    dataclasses of such, without the fields of these that are not compared. Of other objects only
+    the type counts, since nothing else about them is the same in another process.
 
     They are taken down as an import takes them: a slow source is not read ahead for it, and what
     comes after the items that are done may still be mended.
@@ -76,17 +78,9 @@ class Beginning:
 
     def _take(self, item: T) -> T:
         if not self.digests:
-            self.shown = _shown(item)
+            self.shown = shortened(shown(item), _SHOWN)
         self.digests.append(_digest(item))
         return item
-
-
-def _shown(item: object) -> str:
-    try:
-        shown = repr(item)
-    except Exception:  # noqa: BLE001 - an object of the caller's may raise anything
-        shown = f"an item of the type {type(item).__qualname__}"
-    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
 
 
 def _digest(item: object) -> str:

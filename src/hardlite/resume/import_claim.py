@@ -6,6 +6,7 @@ progress row, which each batch moves on from where it knows it to be.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import os
@@ -16,7 +17,7 @@ from typing import Final
 from hardlite.call_sites import call_site
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
-from hardlite.lock_holders.processes import look_up
+from hardlite.lock_holders.processes import as_noted, described
 from hardlite.turns.file_locks import try_lock
 from hardlite.turns.gate_note import encode, read_note
 from hardlite.turns.holder import Holder
@@ -107,15 +108,10 @@ def _described(path: str, clock: Clock) -> Holder | str:
     note = read_note(path)
     if note is None:
         return "a process that has not told its name"
-    process = look_up(note.pid)
-    return Holder(
-        pid=note.pid,
-        thread=note.thread,
-        held=max(0.0, clock.wall() - note.since),
-        site=note.site,
-        command=process.command,
-        user=process.user,
-        state=process.state,
+    return dataclasses.replace(
+        as_noted(described(note.pid), note, now=clock.wall()),
+        # It is the key, which the reader knows.
+        label=None,
     )
 
 

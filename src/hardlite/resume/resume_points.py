@@ -1,7 +1,7 @@
 """The resume keys of a database: how far the import under each of them has come."""
 
 import dataclasses
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from sqlalchemy import (
     Column,
@@ -26,7 +26,7 @@ from hardlite.sessions import HardenedSessionmaker, sessionmaker_of
 __all__ = [
     "ResumePoint",
     "ResumePointDict",
-    "file_of",
+    "file_behind",
     "forget_resume_key",
     "point_of",
     "progress_table",
@@ -104,17 +104,7 @@ class ResumePoint:
 
     def to_dict(self) -> ResumePointDict:
         """Return plain values, ready for `json.dumps`."""
-        return {
-            "key": self.key,
-            "position": self.position,
-            "committed": self.committed,
-            "rejected": self.rejected,
-            "skipped": self.skipped,
-            "settings": self.settings,
-            "started_at": self.started_at,
-            "updated_at": self.updated_at,
-            "finished_at": self.finished_at,
-        }
+        return cast("ResumePointDict", dataclasses.asdict(self))
 
 
 def resume_points(target: Engine | sessionmaker[Any]) -> list[ResumePoint]:
@@ -155,11 +145,11 @@ def forget_resume_key(target: Engine | sessionmaker[Any], key: str) -> None:
             f"The database has {', '.join(map(repr, known)) or 'none'}.",
         )
     maker = sessionmaker_of(target)
-    with claimed(file_of(maker), key, system_clock), maker.writer_connection() as connection:
+    with claimed(file_behind(maker), key, system_clock), maker.writer_connection() as connection:
         connection.execute(delete(progress_table).where(progress_table.c.resume_key == key))
 
 
-def file_of(maker: HardenedSessionmaker) -> str:
+def file_behind(maker: HardenedSessionmaker) -> str:
     """Return the path of the database file as SQLite resolved it; empty if it is in memory."""
     with maker.engine.connect() as connection:
         opened = hardened(connection.connection.dbapi_connection)

@@ -14,7 +14,7 @@ from hardlite.errors import ResumeRefusedError
 from hardlite.resume.beginning import LOOKED_AT, Beginning
 from hardlite.resume.import_claim import claimed
 from hardlite.resume.progress import Progress
-from hardlite.resume.resume_points import file_of
+from hardlite.resume.resume_points import file_behind
 from hardlite.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
 
@@ -83,7 +83,7 @@ def resumed(
     beginning = Beginning()
     with contextlib.ExitStack() as claim:
         try:
-            claim.enter_context(claimed(file_of(maker), key, clock))
+            claim.enter_context(claimed(file_behind(maker), key, clock))
             progress = Progress(
                 maker,
                 key,

@@ -5,7 +5,7 @@ Read it in the order of the data: `opening` (bytes), `text` (lines), `delimited`
 `target` matches a source with a table, `inference` declares a table for one.
 """
 
-from hardlite.sources.blocks import UnfitRow, Unit
+from hardlite.sources.blocks import RowPlace, UnfitRow
 from hardlite.sources.faults import SourceError, UnfitRowError
 from hardlite.sources.inference import declare_table
 from hardlite.sources.opening import STANDARD_INPUT, table_name_of, title_of
@@ -18,12 +18,12 @@ __all__ = [
     "STANDARD_INPUT",
     "RejectsFormat",
     "Row",
+    "RowPlace",
     "Source",
     "SourceError",
     "Target",
     "UnfitRow",
     "UnfitRowError",
-    "Unit",
     "checked",
     "declare_table",
     "find_table",

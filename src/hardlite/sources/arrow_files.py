@@ -10,7 +10,7 @@ from sqlalchemy import types
 from hardlite.errors import MissingExtraError
 from hardlite.rows.arrow_values import ArrowBatch, arrow_columns, arrow_module, arrow_slices
 from hardlite.sources.arrow_types import column_type, has_no_column
-from hardlite.sources.blocks import Block, Unit
+from hardlite.sources.blocks import Block, RowPlace
 from hardlite.sources.faults import SourceError, require_names
 from hardlite.sources.opening import ByteSource
 from hardlite.sources.rejects import JsonLinesRejects
@@ -55,7 +55,7 @@ class ArrowReader:
     """
 
     text_only = False
-    unit: Unit = "row"
+    row_place: RowPlace = "row"
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeEngine
 
 from hardlite.sources.rejects import RejectsFormat
 
-__all__ = ["ABSENT", "Absent", "Block", "Reader", "UnfitRow", "Unit"]
+__all__ = ["ABSENT", "Absent", "Block", "Reader", "RowPlace", "UnfitRow"]
 
 
 class Absent(enum.Enum):
@@ -18,7 +18,7 @@ class Absent(enum.Enum):
     ABSENT = enum.auto()
 
 
-Unit = Literal["line", "row"]
+RowPlace = Literal["line", "row"]
 """What the place of a row in its source is counted in."""
 
 ABSENT: Final[Literal[Absent.ABSENT]] = Absent.ABSENT
@@ -30,7 +30,7 @@ class UnfitRow:
 
     Attributes:
         line: the line of the source on which it starts, or the number of the row, counted from 1.
-        unit: which of the two.
+        row_place: which of the two.
         reason: why; equal faults have equal reasons, so that they can be counted.
         detail: what is particular to this row, such as the value.
         column: the column that is at fault, if it is one.
@@ -40,12 +40,12 @@ class UnfitRow:
     line: int
     reason: str
     detail: str = ""
-    unit: Unit = "line"
+    row_place: RowPlace = "line"
     column: str | None = None
     text: bytes = dataclasses.field(default=b"", repr=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.unit} {self.line}: {self.reason} {self.detail}".rstrip()
+        return f"{self.row_place} {self.line}: {self.reason} {self.detail}".rstrip()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Reader(Protocol):
         ...
 
     @property
-    def unit(self) -> Unit:
+    def row_place(self) -> RowPlace:
         """What the places of its rows are counted in."""
         ...
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column
 
+from hardlite.readable import shortened
 from hardlite.sources.blocks import ABSENT
 from hardlite.sources.fitting import fit_as_they_are
 from hardlite.sources.values import MisfitError, parser_for, to_text, to_untyped, type_name
@@ -96,9 +97,7 @@ class ColumnConverter:
     def _misfit(self, value: object, error: ValueError) -> Misfit:
         if isinstance(error, _NoValueError):
             return f"column {self._column.name} takes no NULL", "", self._column.name
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = f"{shown[:_SHOWN]}..."
+        shown = shortened(repr(value), _SHOWN)
         kind = type_name(self._column.type)
         reason = f"column {self._column.name} ({kind}) cannot hold the value"
         return reason, shown, self._column.name

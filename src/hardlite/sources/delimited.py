@@ -4,7 +4,7 @@ import csv
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from hardlite.sources.blocks import Block, UnfitRow, Unit
+from hardlite.sources.blocks import Block, RowPlace, UnfitRow
 from hardlite.sources.faults import SourceError, require_names
 from hardlite.sources.rejects import DelimitedRejects
 from hardlite.sources.text import TextLines, undecodable
@@ -33,7 +33,7 @@ class DelimitedReader:
     """
 
     text_only = True
-    unit: Unit = "line"
+    row_place: RowPlace = "line"
     types = None
 
     def __init__(self, lines: TextLines, *, delimiter: str | None, keep_text: bool = False) -> None:

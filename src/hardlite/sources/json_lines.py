@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
+from hardlite.sources.blocks import ABSENT, Block, RowPlace, UnfitRow
 from hardlite.sources.faults import SourceError
 from hardlite.sources.json_text import decode_json
 from hardlite.sources.rejects import JsonLinesRejects
@@ -41,7 +41,7 @@ class JsonLinesReader:
     """
 
     text_only = False
-    unit: Unit = "line"
+    row_place: RowPlace = "line"
     types = None
 
     def __init__(self, lines: TextLines, *, keep_text: bool = False) -> None:

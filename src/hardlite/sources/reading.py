@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.types import TypeEngine
 
 from hardlite.sources.arrow_files import arrow_format, open_arrow
-from hardlite.sources.blocks import Block, Reader, Unit
+from hardlite.sources.blocks import Block, Reader, RowPlace
 from hardlite.sources.delimited import DelimitedReader
 from hardlite.sources.faults import explained
 from hardlite.sources.json_lines import JsonLinesReader
@@ -70,9 +70,9 @@ class Source:
         return self._reader.text_only
 
     @property
-    def unit(self) -> Unit:
+    def row_place(self) -> RowPlace:
         """What the places of its rows are counted in."""
-        return self._reader.unit
+        return self._reader.row_place
 
     @property
     def types(self) -> Mapping[str, TypeEngine[Any]] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from operator import attrgetter
 
-from hardlite.sources.blocks import ABSENT, Block, UnfitRow, Unit
+from hardlite.sources.blocks import ABSENT, Block, RowPlace, UnfitRow
 from hardlite.sources.conversion import ColumnConverter, Misfit
 from hardlite.sources.faults import UnfitRowError
 from hardlite.sources.reading import Source
@@ -60,7 +60,7 @@ class _Conversion:
 
     def __init__(self, target: Target, source: Source, nulls: frozenset[str]) -> None:
         self._target = target
-        self._unit: Unit = source.unit
+        self._row_place: RowPlace = source.row_place
         self._keep_text = source.keep_text
         self._required = [column.key for column in target.table.columns if is_required(column)]
         self._converters = {
@@ -92,7 +92,7 @@ class _Conversion:
         for index, (reason, detail, column) in misfits.items():
             items[index] = UnfitRow(
                 line=block.lines[index],
-                unit=self._unit,
+                row_place=self._row_place,
                 reason=reason,
                 detail=detail,
                 column=column,
