@@ -56,9 +56,9 @@ ORDER_WITHIN = {
         batch_results report
     """,
     "inserts": """
-        insert_target
+        insert_target update_tally
         column_processors bound_rows driver_insert
-        faults foreign_keys good_rows fast_insert
+        faults foreign_keys good_rows insert_result fast_insert
     """,
     "rows": """
         plain_values arrow_values

@@ -162,6 +162,16 @@ def test_a_row_that_is_there_already_is_an_error_skipped_or_written_over(
     assert import_people(path, "--conflict", mode) == outcome
 
 
+def test_rows_that_are_written_over_are_told(
+    hardlite: Command, write: Write, sql: Sql, db_path: Path
+) -> None:
+    sql(f"{TABLE};INSERT INTO people VALUES (1, 'old')")
+
+    ran = hardlite("import", write("people.csv", CSV), db_path, "--conflict", "update")
+
+    assert "3 (1 updated)" in ran.out
+
+
 @pytest.mark.parametrize(
     ("mode", "kept"),
     [("continue", [1, 2, 3, 6]), ("stop", [1, 2, 3]), ("isolate", [1, 2, 3, 4, 6])],

@@ -144,6 +144,7 @@ def test_update_writes_the_other_columns_over_what_is_there(engine: Engine, work
     report = batched_unit_of_work(engine, map(named, coming), work, conflict="update")
 
     assert (report.committed, report.skipped, report.rejected) == (3, 0, 0)
+    assert (report.updated, report.batches[0].updated) == (2, 2)
     table = "plain" if work is PLAIN else "users"
     assert rows_of(engine, table) == [(1, "new@x", "Oslo"), (2, "two@x", "Lima")]
 
@@ -163,8 +164,82 @@ def test_a_row_of_nothing_but_its_key_changes_nothing(engine: Engine, conflict: 
 
     report = batched_unit_of_work(engine, [{"id": 1}, {"id": 2}], PLAIN, conflict=conflict)
 
-    assert (report.ok, report.skipped) == (True, 1 if conflict == "ignore" else 0)
+    counts = (1, 0) if conflict == "ignore" else (0, 1)
+    assert (report.ok, report.skipped, report.updated) == (True, *counts)
     assert rows_of(engine, "plain") == [(1, "one@x", "Rome"), (2, None, "nowhere")]
+
+
+@pytest.mark.parametrize("on_error", ["continue", "isolate"])
+@pytest.mark.parametrize("batch_size", [1, 7, 60, 1000])
+def test_what_is_written_over_is_counted_whatever_the_batches(
+    engine: Engine, batch_size: int, on_error: OnError
+) -> None:
+    """Among them rows that came in the same batch, and with several rows to a statement."""
+    there = [{"id": number, "email": f"{number}@x"} for number in range(0, 500, 3)]
+    batched_unit_of_work(engine, there, PLAIN)
+    coming = [{"id": number % 450, "email": f"new {number}@x"} for number in range(500)]
+
+    report = batched_unit_of_work(
+        engine, coming, PLAIN, conflict="update", batch_size=batch_size, on_error=on_error
+    )
+
+    assert (report.committed, report.updated, report.skipped) == (500, 150 + 50, 0)
+
+
+def test_rows_that_are_rejected_are_not_counted_as_written_over(engine: Engine) -> None:
+    """Each of those would break a CHECK after SQLite has found that its key is there."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE checked (id INTEGER PRIMARY KEY, n INT CHECK (n <> 13))")
+        )
+    checked = Table("checked", MetaData(), Column("id", Integer, primary_key=True), Column("n"))
+    batched_unit_of_work(engine, ({"id": n, "n": 0} for n in range(0, 600, 2)), checked)
+    bad = {0, 1, 52, 53, 54, 149, 230, 399, 598, 599}
+    rows = [{"id": n, "n": 13 if n in bad else 1} for n in range(600)]
+
+    report = batched_unit_of_work(engine, rows, checked, conflict="update", on_error="isolate")
+
+    assert [rejection.position for rejection in report.rejections] == sorted(bad)
+    assert (report.committed, report.updated) == (590, 300 - 5)
+
+
+def test_a_row_that_cannot_be_written_over_is_rejected_and_not_counted(engine: Engine) -> None:
+    """Its key is there, and its address is another row's."""
+    there = [{"id": number, "email": f"{number}@x"} for number in range(100)]
+    batched_unit_of_work(engine, there, PLAIN)
+    coming = [{"id": number, "email": f"new {number}@x"} for number in range(100)]
+    coming[3]["email"] = "77@x"
+
+    report = batched_unit_of_work(engine, coming, PLAIN, conflict="update", on_error="isolate")
+
+    assert [rejection.position for rejection in report.rejections] == [3]
+    assert (report.committed, report.updated) == (99, 99)
+
+
+@pytest.mark.parametrize("on_error", ["continue", "isolate"])
+def test_triggers_are_not_mistaken_for_rows_that_are_written_over(
+    engine: Engine, on_error: OnError
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT)"))
+        for event in ("INSERT", "UPDATE"):
+            connection.execute(
+                text(
+                    f"CREATE TRIGGER on_{event} AFTER {event} ON plain "
+                    f"BEGIN INSERT INTO log (what) VALUES ('{event}'); END"
+                )
+            )
+    batched_unit_of_work(engine, [BEFORE], PLAIN)
+
+    report = batched_unit_of_work(engine, COMING, PLAIN, conflict="update", on_error=on_error)
+
+    assert (report.committed, report.updated) == (4, 2)
+
+
+def test_the_summary_tells_inserted_and_updated_apart(engine: Engine) -> None:
+    report = imported(engine, PLAIN, "update")
+
+    assert report.summary().startswith("4 committed (2 inserted, 2 updated), 0 rejected in 1 b")
 
 
 @pytest.mark.parametrize("conflict", ["ignore", "update"])

@@ -56,11 +56,12 @@ def test_an_import_that_ended_before_its_source_is_not_ok() -> None:
 def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
     """Whoever changes this names another schema."""
     assert json.loads(json.dumps(BAD.to_dict())) == {
-        "schema": "hardlite.import-report/2",
+        "schema": "hardlite.import-report/3",
         "ok": False,
         "committed": 7,
         "rejected": 1,
         "skipped": 2,
+        "updated": 0,
         "stopped": True,
         "elapsed": 1.5,
         "max_hold": None,
@@ -76,6 +77,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "committed": 7,
                 "rejected": 1,
                 "skipped": 2,
+                "updated": 0,
                 "outcome": "partial",
                 "attempts": 1,
                 "wait": 0.125,
@@ -92,6 +94,7 @@ def test_the_dictionary_has_a_schema_that_programs_can_rely_on() -> None:
                 "committed": 0,
                 "rejected": 0,
                 "skipped": 0,
+                "updated": 0,
                 "outcome": "failed",
                 "attempts": 1,
                 "wait": 0.125,

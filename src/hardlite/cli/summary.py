@@ -47,8 +47,9 @@ def _figures(each: Imported) -> Iterable[str]:
     report = each.report
     batches = report.batches
     items = sum(batch.items for batch in batches)
+    updated = f" ({report.updated:,} updated)" if report.updated else ""
     return (
-        f"{report.committed:,}",
+        f"{report.committed:,}{updated}",
         f"{report.rejected:,}",
         f"{report.skipped:,}",
         f"{len(batches):,}",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from hardlite.errors import ConfigurationError, UsageError
 from hardlite.inserts.fast_insert import Conflict, RowInserter, Within, connection_of
-from hardlite.inserts.faults import Fault
+from hardlite.inserts.insert_result import InsertResult
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.sessions import HardenedSessionmaker
 
@@ -27,12 +27,12 @@ class Unit(Protocol):
 
     in_session: bool
 
-    def write(self, within: Within, items: Sequence[Any]) -> int:
-        """Write all items or raise; return how many were skipped."""
+    def write(self, within: Within, items: Sequence[Any]) -> InsertResult:
+        """Write all items or raise; say what became of those that were there already."""
         ...
 
-    def write_good(self, within: Within, items: Sequence[Any], /) -> list[Fault] | None:
-        """Write the good items in one go and return the others; None if that cannot be done."""
+    def write_good(self, within: Within, items: Sequence[Any], /) -> InsertResult | None:
+        """Write the good items in one go and name the others; None if that cannot be done."""
         ...
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -47,10 +47,10 @@ class _Rows:
         self._inserter = inserter
         self.in_session = in_session or inserter.needs_session
 
-    def write(self, within: Within, items: Sequence[Any]) -> int:
+    def write(self, within: Within, items: Sequence[Any]) -> InsertResult:
         return self._inserter.insert(within, items)
 
-    def write_good(self, within: Within, items: Sequence[Any], /) -> list[Fault] | None:
+    def write_good(self, within: Within, items: Sequence[Any], /) -> InsertResult | None:
         return self._inserter.insert_good(within, items)
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -67,7 +67,7 @@ class _Calls:
     def __init__(self, work: Callable[[Session, Any], object]) -> None:
         self._work = work
 
-    def write(self, within: Within, items: Sequence[Any]) -> int:
+    def write(self, within: Within, items: Sequence[Any]) -> InsertResult:
         session = cast("Session", within)
         transaction, driver = session.get_transaction(), driver_connection(session)
         for item in items:
@@ -80,9 +80,9 @@ class _Calls:
             if session.get_transaction() is not transaction or not driver.in_transaction:
                 raise _ended_transaction()
         session.flush()
-        return 0
+        return InsertResult()
 
-    def write_good(self, _within: Within, _items: Sequence[Any], /) -> list[Fault] | None:
+    def write_good(self, _within: Within, _items: Sequence[Any], /) -> InsertResult | None:
         return None
 
     def parts(self, items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:

@@ -14,6 +14,7 @@ from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.inserts.fast_insert import UnwritableTargetError, Within, connection_of
 from hardlite.inserts.faults import Fault
+from hardlite.inserts.insert_result import InsertResult
 from hardlite.resume.progress import Progress
 from hardlite.retry_policy import Retries
 from hardlite.sessions import HardenedSessionmaker
@@ -27,8 +28,7 @@ class Written:
 
     Attributes:
         kept: how many items are committed.
-        faults: the items that were rejected.
-        skipped: items left out because the database had them already.
+        result: the items that were rejected, and what became of those that were there already.
         attempts: transactions begun.
         wait: seconds spent waiting for the turn.
         hold: seconds the turn lasted; the longest one, if there were several.
@@ -36,8 +36,7 @@ class Written:
     """
 
     kept: int = 0
-    faults: tuple[Fault, ...] = ()
-    skipped: int = 0
+    result: InsertResult = dataclasses.field(default_factory=InsertResult)
     attempts: int = 1
     wait: float = 0.0
     hold: float = 0.0
@@ -49,8 +48,7 @@ class _Try:
     """One transaction: what came of it, and how far it got if something went wrong.
 
     Attributes:
-        faults: the items left out of it.
-        skipped: how many were there already.
+        result: the items left out of it, and what became of those that were there already.
         wait: seconds spent waiting for the turn.
         hold: seconds the turn lasted.
         cause: what went wrong.
@@ -58,8 +56,7 @@ class _Try:
         kept: whether the transaction is committed; None if nobody knows.
     """
 
-    faults: Sequence[Fault]
-    skipped: int
+    result: InsertResult
     wait: float
     hold: float
     cause: Exception | None
@@ -118,9 +115,8 @@ class BatchWriter:
             if tried.kept:
                 return dataclasses.replace(
                     times,
-                    kept=len(items) - len(tried.faults) - tried.skipped,
-                    faults=tuple(tried.faults),
-                    skipped=tried.skipped,
+                    kept=_kept(items, tried.result),
+                    result=tried.result,
                     failure=None if _is_of_commit(tried.cause) else tried.cause,
                 )
             if not self._goes_on(tried, attempts):
@@ -130,16 +126,15 @@ class BatchWriter:
         asked = self._clock.now()
         granted: float | None = None
         cause: Exception | None = None
-        faults: list[Fault] = []
-        skipped, handled, committed_before = 0, sys.exception(), None
+        result, handled, committed_before = InsertResult(), sys.exception(), None
         try:
             with self._begin(timeout=self._timeout) as within:
                 granted = self._clock.now()
                 driver = driver_connection(within)
                 try:
                     _require_transaction(driver)
-                    faults, skipped = self._write_in(within, items)
-                    self._advance(within, mark, len(items) - len(faults) - skipped, skipped)
+                    result = self._write_in(within, items)
+                    self._advance(within, mark, _kept(items, result), result.skipped)
                     committed_before = writes_committed()
                 except Exception as error:
                     cause = error if _is_open(driver) else _what_ended_it(error, handled)
@@ -148,8 +143,7 @@ class BatchWriter:
             cause = cause or error
         ended = self._clock.now()
         return _Try(
-            faults=faults,
-            skipped=skipped,
+            result=result,
             wait=(ended if granted is None else granted) - asked,
             hold=0.0 if granted is None else ended - granted,
             cause=cause,
@@ -186,22 +180,17 @@ class BatchWriter:
             return False
         return self._retries.go_on(tried.cause, attempts, tried.wait + tried.hold)
 
-    def _write_in(self, within: Within, items: Sequence[Any]) -> tuple[list[Fault], int]:
+    def _write_in(self, within: Within, items: Sequence[Any]) -> InsertResult:
         if self._isolate and len(items) > 1:
-            found = self._unit.write_good(within, items)
-            if found is not None:
-                return found, 0
-            return self._write_good(within, items, 0)
-        return [], self._unit.write(within, items)
+            return self._unit.write_good(within, items) or self._write_good(within, items)
+        return self._unit.write(within, items)
 
-    def _write_good(
-        self, within: Within, items: Sequence[Any], first: int
-    ) -> tuple[list[Fault], int]:
+    def _write_good(self, within: Within, items: Sequence[Any]) -> InsertResult:
         """Write the good items among ``items``, each part within a savepoint."""
         driver = driver_connection(within)
         savepoint = within.begin_nested()
         try:
-            skipped = self._unit.write(within, items)
+            result = self._unit.write(within, items)
             savepoint.commit()
         except (UnwritableTargetError, UsageError):
             raise
@@ -210,15 +199,12 @@ class BatchWriter:
                 raise
             savepoint.rollback()
             if len(items) == 1:
-                return [Fault(first, error)], 0
+                return InsertResult(faults=(Fault(0, error),))
         else:
-            return [], skipped
-        faults, skipped = [], 0
-        for offset, part in self._unit.parts(items):
-            found, passed = self._write_good(within, part, first + offset)
-            faults += found
-            skipped += passed
-        return faults, skipped
+            return result
+        parts = self._unit.parts(items)
+        results = (self._write_good(within, part).moved(offset) for offset, part in parts)
+        return sum(results, start=InsertResult())
 
     def _explain(
         self, items: Sequence[Any], marks: Sequence[int], tried: _Try, times: Written
@@ -232,7 +218,7 @@ class BatchWriter:
             return dataclasses.replace(times, failure=error)
         if not self._isolate or len(items) == 1:
             faults = tuple(Fault(offset, error) for offset in range(len(items)))
-            return dataclasses.replace(times, faults=faults)
+            return dataclasses.replace(times, result=InsertResult(faults=faults))
         return self._write_apart(items, marks, times)
 
     def _write_apart(self, items: Sequence[Any], marks: Sequence[int], times: Written) -> Written:
@@ -246,18 +232,18 @@ class BatchWriter:
         second = Written(attempts=0)
         if first.failure is None:
             second = self.write(items[middle:], marks[middle:])
-        moved = tuple(
-            dataclasses.replace(fault, offset=fault.offset + middle) for fault in second.faults
-        )
         return Written(
             kept=first.kept + second.kept,
-            faults=first.faults + moved,
-            skipped=first.skipped + second.skipped,
+            result=first.result + second.result.moved(middle),
             attempts=times.attempts + first.attempts + second.attempts,
             wait=times.wait + first.wait + second.wait,
             hold=max(times.hold, first.hold, second.hold),
             failure=first.failure or second.failure,
         )
+
+
+def _kept(items: Sequence[Any], result: InsertResult) -> int:
+    return len(items) - len(result.faults) - result.skipped
 
 
 def _require_transaction(driver: sqlite3.Connection) -> None:

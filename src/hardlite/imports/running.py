@@ -115,7 +115,7 @@ class ImportRun:
                     fault.error,
                     fault.constraint,
                 )
-                for fault in written.faults
+                for fault in written.result.faults
             ],
             key=lambda rejection: rejection.position,
         )
@@ -170,6 +170,7 @@ class ImportRun:
 
 def _result(index: int, batch: Batch, written: Written, rejected: int, ended: float) -> BatchResult:
     outcome: Outcome = "committed"
+    faults = written.result.faults
     if written.failure is not None:
         outcome = "failed"
     elif rejected:
@@ -181,12 +182,13 @@ def _result(index: int, batch: Batch, written: Written, rejected: int, ended: fl
         items=batch.count,
         committed=written.kept,
         rejected=rejected,
-        skipped=written.skipped,
+        skipped=written.result.skipped,
+        updated=written.result.updated,
         outcome=outcome,
         attempts=written.attempts,
         wait=written.wait,
         hold=written.hold,
         prepare=batch.seconds,
         ended=ended,
-        error=written.failure or (written.faults[0].error if written.faults else None),
+        error=written.failure or (faults[0].error if faults else None),
     )

@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import operator
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import Table
@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from hardlite.inserts.bound_rows import BoundRows, Values
 from hardlite.inserts.column_processors import ColumnProcessor, column_processor
+from hardlite.inserts.update_tally import UpdateTally
 
 __all__ = ["Call", "DriverInsert", "Reach", "driver_of", "reach_of"]
 
@@ -55,18 +56,31 @@ class Reach:
 
 
 class _Taken(list[Values]):
-    """Parameters that know how many of them the driver has taken, a refused one included."""
+    """Parameters that know how many of them the driver has taken, a refused one included.
+
+    Args:
+        values: the parameters of each statement.
+        tally: is told when a statement begins; None where nothing is to be counted.
+    """
 
     _iterator: Iterator[Values] = iter(())
     """Stays so if there is but one of them: SQLAlchemy then takes it out by itself."""
 
+    def __init__(self, values: Iterable[Values], tally: UpdateTally | None) -> None:
+        super().__init__(values)
+        self._tally = tally
+
     def __iter__(self) -> Iterator[Values]:
         self._iterator = super().__iter__()
-        return self._iterator
+        return self._iterator if self._tally is None else self._tally.begun_with(self._iterator)
+
+    @property
+    def left(self) -> int:
+        return operator.length_hint(self._iterator)
 
     @property
     def taken(self) -> int:
-        return len(self) - operator.length_hint(self._iterator)
+        return len(self) - self.left
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,24 +218,30 @@ class DriverInsert:
                 raise
         return inserted
 
-    def calls(self, rows: BoundRows, first: int = 0) -> Iterator[Call]:
+    def calls(
+        self, rows: BoundRows, first: int = 0, *, tally: UpdateTally | None = None
+    ) -> Iterator[Call]:
         """Yield what inserts the rows from ``first`` on: many to a statement, then the rest.
 
         Args:
             rows: all of them.
             first: a row that begins a piece, or that is in none of the whole ones.
+            tally: is told when a statement begins.
         """
         middle = rows.in_whole_pieces
         if self.group and first < middle:
-            parameters = _Taken(rows.together(first))
+            parameters = _Taken(rows.together(first), tally)
             yield self._call(self.group, parameters, rows=self.rows, first=first)
             first = middle
         if first < rows.count:
-            yield self.alone_call(rows, first, rows.count)
+            yield self.alone_call(rows, first, rows.count, tally=tally)
 
-    def alone_call(self, rows: BoundRows, first: int, end: int) -> Call:
+    def alone_call(
+        self, rows: BoundRows, first: int, end: int, *, tally: UpdateTally | None = None
+    ) -> Call:
         """Return what inserts the rows from ``first`` to ``end``, each by itself."""
-        return self._call(self.sql, _Taken(rows.one_by_one(first, end)), rows=1, first=first)
+        parameters = _Taken(rows.one_by_one(first, end), tally)
+        return self._call(self.sql, parameters, rows=1, first=first)
 
     def _call(self, sql: str, parameters: _Taken, *, rows: int, first: int) -> Call:
         return Call(sql=sql, alone=self.sql, parameters=parameters, rows=rows, first=first)

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import Insert, Table, func
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.exc import OperationalError
@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hardlite.inserts.bound_rows import BoundRows
-from hardlite.inserts.driver_insert import DriverInsert, Reach, reach_of
-from hardlite.inserts.faults import Fault
+from hardlite.inserts.driver_insert import DriverInsert, Reach, driver_of, reach_of
 from hardlite.inserts.good_rows import GoodRows
+from hardlite.inserts.insert_result import InsertResult
 from hardlite.inserts.insert_target import insert_target
+from hardlite.inserts.update_tally import COUNTING, UpdateTally, tally_of
 
 __all__ = ["Conflict", "Row", "RowInserter", "UnwritableTargetError", "Within", "connection_of"]
 
@@ -30,6 +31,7 @@ Row = Mapping[str, object]
 Within = Session | Connection
 """What has the transaction: a session, or a connection where none is needed."""
 _Keys = tuple[str, ...]
+_count = getattr(func, COUNTING)()
 
 
 class UnwritableTargetError(Exception):
@@ -84,8 +86,8 @@ class RowInserter:
         """Whether only the ORM knows how to write these rows, if they cannot go to the driver."""
         return not self._target.plain or self._target.statement is not None
 
-    def insert(self, within: Within, rows: Sequence[Row]) -> int:
-        """Insert ``rows`` in order; return how many were skipped for a conflict.
+    def insert(self, within: Within, rows: Sequence[Row]) -> InsertResult:
+        """Insert all ``rows`` in order; say what became of those that were there already.
 
         Rows with other keys than the ones before are inserted by a statement of their own, so a
         column that a row leaves out gets its default.
@@ -93,16 +95,18 @@ class RowInserter:
         kinds = set(map(type, rows))
         if not _are_mappings(kinds):
             raise _no_mapping(rows)
-        rows = self._without_unset(rows)
-        if _may_be_alike(rows, kinds):
-            ready = self._ready(within, rows)
-            if ready is not None:
-                direct, bound = ready
-                return self._skipped(rows, direct.insert(connection_of(within), bound))
-        return sum(self._insert_alike(within, keys, group) for keys, group in _by_keys(rows))
+        tally = self._tally(within)
+        rows, before = self._without_unset(rows), tally.count
+        ready = self._ready(within, rows) if _may_be_alike(rows, kinds) else None
+        if ready is not None:
+            skipped = self._insert_ready(within, rows, *ready)
+        else:
+            groups = _by_keys(rows)
+            skipped = sum(self._insert_alike(within, keys, group) for keys, group in groups)
+        return InsertResult(skipped=skipped, updated=tally.count - before)
 
-    def insert_good(self, within: Within, rows: Sequence[Row]) -> list[Fault] | None:
-        """Insert the good ones among ``rows``; return the others by their offset, each with why.
+    def insert_good(self, within: Within, rows: Sequence[Row]) -> InsertResult | None:
+        """Insert the good ones among ``rows``; name the others by their offset, each with why.
 
         Returns:
             None, with nothing written, where that is not so easy: the rows differ in their keys,
@@ -111,14 +115,16 @@ class RowInserter:
         kinds = set(map(type, rows))
         if self._conflict == "ignore" or not _are_mappings(kinds):
             return None
-        rows = self._without_unset(rows)
+        tally = self._tally(within)
+        rows, before = self._without_unset(rows), tally.count
         if not _may_be_alike(rows, kinds):
             return None
         ready = self._ready(within, rows)
         if ready is None or not self._look(within).own:
             return None
         direct, bound = ready
-        return self._good_rows.insert(connection_of(within), direct, bound)
+        faults = self._good_rows.insert(connection_of(within), direct, bound, tally)
+        return InsertResult(faults=tuple(faults), updated=tally.count - before)
 
     def _without_unset(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out what is None and means unset."""
@@ -137,12 +143,17 @@ class RowInserter:
             self._reach = reach_of(connection_of(within), table)
         return self._reach
 
+    def _tally(self, within: Within) -> UpdateTally:
+        if self._conflict != "update":
+            return UpdateTally()
+        return tally_of(driver_of(connection_of(within)))
+
     def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
+        """Insert rows with the same keys; count those that were skipped."""
         prepared = self._prepare(within, keys)
         ready = self._ready(within, rows)
         if ready is not None:
-            direct, bound = ready
-            return self._skipped(rows, direct.insert(connection_of(within), bound))
+            return self._insert_ready(within, rows, *ready)
         # Whatever is wrong with a value, SQLAlchemy says it in its own words.
         renamed = [{name: row[key] for key, name in prepared.names.items()} for row in rows]
         result = within.execute(prepared.statement, renamed)
@@ -150,7 +161,10 @@ class RowInserter:
             return 0
         return len(rows) - cast("CursorResult[Any]", result).rowcount
 
-    def _skipped(self, rows: Sequence[Row], inserted: int) -> int:
+    def _insert_ready(
+        self, within: Within, rows: Sequence[Row], direct: DriverInsert, bound: BoundRows
+    ) -> int:
+        inserted = direct.insert(connection_of(within), bound)
         return len(rows) - inserted if self._conflict == "ignore" else 0
 
     def _prepare(self, within: Within, keys: _Keys) -> _Prepared:
@@ -200,11 +214,15 @@ class RowInserter:
         if self._conflict == "error" or not columns:
             return statement
         primary = {column.key for column in table.primary_key}
-        changed = {name: statement.excluded[name] for name in columns if name not in primary}
-        if self._conflict == "ignore" or not changed:
+        if self._conflict == "ignore":
             # Drivers count the rows of a RETURNING in ways of their own, and nobody asked for it.
             return statement.on_conflict_do_nothing().inline()
-        return statement.on_conflict_do_update(set_=changed)
+        changed = {name: statement.excluded[name] for name in columns if name not in primary}
+        if changed:
+            return statement.on_conflict_do_update(set_=changed, where=_count == 1)
+        # A row that is nothing but its key is there as it should be.
+        same = {column.key: column for column in table.primary_key}
+        return statement.on_conflict_do_update(set_=same, where=_count == 0).inline()
 
 
 def connection_of(within: Within) -> Connection:

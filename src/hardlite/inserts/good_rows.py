@@ -5,7 +5,6 @@ times as long as what SQLite does to refuse a row. So from the first failure on,
 batch goes to the driver's cursor, and only the errors are made to look as SQLAlchemy's do.
 """
 
-import operator
 import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
@@ -19,6 +18,7 @@ from hardlite.inserts.bound_rows import BoundRows
 from hardlite.inserts.driver_insert import Call, DriverInsert, driver_of
 from hardlite.inserts.faults import Fault
 from hardlite.inserts.foreign_keys import ForeignKeys
+from hardlite.inserts.update_tally import UpdateTally
 from hardlite.result_codes import result_code
 
 if TYPE_CHECKING:
@@ -50,9 +50,12 @@ class GoodRows:
         self._apart = 1
         """How many statements' rows went one by one before others were tried together, at last."""
 
-    def insert(self, connection: Connection, insert: DriverInsert, rows: BoundRows) -> list[Fault]:
-        """Insert the good rows among ``rows``; return the others."""
-        for call in insert.calls(rows):
+    def insert(
+        self, connection: Connection, insert: DriverInsert, rows: BoundRows, tally: UpdateTally
+    ) -> list[Fault]:
+        """Insert the good rows among ``rows``, counting those written over; return the others."""
+        for call in insert.calls(rows, tally=tally):
+            tally.begin()
             try:
                 call.run(connection)
             except Exception:
@@ -61,7 +64,8 @@ class GoodRows:
             else:
                 continue
             # That error is no part of what comes now.
-            rest = _Rest(connection, insert, rows, self._at_fault)
+            tally.take_back()
+            rest = _Rest(connection, insert, rows, tally, self._at_fault)
             self._apart = rest.insert_from(call.failed_at, self._apart)
             return self._faults(connection, insert, rows, rest.refused)
         self._apart = 1
@@ -103,6 +107,7 @@ class _Rest:
         connection: Connection,
         insert: DriverInsert,
         rows: BoundRows,
+        tally: UpdateTally,
         at_fault: _AtFault,
     ) -> None:
         self._driver = driver_of(connection)
@@ -112,6 +117,7 @@ class _Rest:
         self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
         self._rows = rows
+        self._tally = tally
         self._at_fault = at_fault
         self._told: dict[tuple[int | None, str], Exception] = {}
         self.refused: list[_Refused] = []
@@ -129,7 +135,7 @@ class _Rest:
         count, size = self._rows.count, self._insert.rows
         while True:
             end = min(first + apart * size, count) if self._insert.group else count
-            self._insert_alone(self._insert.alone_call(self._rows, first, end))
+            self._insert_alone(self._insert.alone_call(self._rows, first, end, tally=self._tally))
             if end == count:
                 return apart
             first = self._insert_together(end)
@@ -138,24 +144,26 @@ class _Rest:
 
     def _insert_together(self, first: int) -> int:
         """Insert rows as long as no statement fails; return the first that is not in."""
-        for call in self._insert.calls(self._rows, first):
+        for call in self._insert.calls(self._rows, first, tally=self._tally):
             try:
                 self._cursor.executemany(call.sql, call.parameters)
             except Exception as error:
                 if not self._driver.in_transaction:
                     raise self._in_full(error, call) from error
+                self._tally.take_back()
                 return call.failed_at
         return self._rows.count
 
     def _insert_alone(self, call: Call) -> None:
         """Insert rows one by one; a bad one undoes its own INSERT and nothing else."""
         left = iter(call.parameters)
-        while operator.length_hint(left):
+        while call.parameters.left:
             try:
                 self._cursor.executemany(call.sql, left)
             except Exception as error:
                 if not self._driver.in_transaction:
                     raise self._in_full(error, call) from error
+                self._tally.take_back()
                 self.refused.append((call.failed_at, self._told_once(error, call)))
 
     def _told_once(self, error: Exception, call: Call) -> Exception:

@@ -64,6 +64,7 @@ class Section:
         committed: how many are.
         rejected: how many were left out for an error.
         skipped: how many were there already.
+        updated: how many of the committed ones were there already, and were written over.
         elapsed: seconds that it took.
         troubles: what stopped it, and what else must be known.
         batches: in order.
@@ -81,6 +82,7 @@ class Section:
     committed: int
     rejected: int
     skipped: int
+    updated: int
     elapsed: float
     troubles: Sequence[str]
     batches: Sequence[Timed]
@@ -129,6 +131,8 @@ def _section(section: Section) -> str:
 def _status(section: Section) -> str:
     counts = f"{count(section.committed)} {section.noun} committed"
     counts += f", {count(section.rejected)} rejected"
+    if section.updated:
+        counts += f", {count(section.updated)} written over as they were there already"
     if section.skipped:
         counts += f", {count(section.skipped)} skipped as they were there already"
     told = [f"{counts}.", *section.troubles]
@@ -143,6 +147,7 @@ def _tiles(section: Section) -> str:
         "committed": count(section.committed),
         "rejected": count(section.rejected),
         "skipped": count(section.skipped),
+        "updated": count(section.updated),
         "batches": count(len(batches)),
         "elapsed": seconds(section.elapsed),
         f"{section.noun}/s": count(items / max(section.elapsed, 0.001)),

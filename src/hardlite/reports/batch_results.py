@@ -20,6 +20,7 @@ class BatchDict(TypedDict):
     committed: int
     rejected: int
     skipped: int
+    updated: int
     outcome: Outcome
     attempts: int
     wait: float
@@ -41,6 +42,8 @@ class BatchResult:
         committed: how many of them are in the database now.
         rejected: how many were left out for an error.
         skipped: how many were left out because ``conflict="ignore"`` found them there already.
+        updated: how many of the committed ones were there already, and ``conflict="update"`` wrote
+            them over; the others were inserted.
         outcome: ``"committed"``: nothing was rejected; ``"partial"``: some items were;
             ``"rejected"``: all were; ``"failed"``: the database could not be written.
         attempts: how many transactions were begun for it.
@@ -58,6 +61,7 @@ class BatchResult:
     committed: int
     rejected: int
     skipped: int
+    updated: int
     outcome: Outcome
     attempts: int
     wait: float
@@ -76,6 +80,7 @@ class BatchResult:
             "committed": self.committed,
             "rejected": self.rejected,
             "skipped": self.skipped,
+            "updated": self.updated,
             "outcome": self.outcome,
             "attempts": self.attempts,
             "wait": self.wait,

@@ -31,6 +31,7 @@ class ReportFacts(TypedDict):
     committed: int
     rejected: int
     skipped: int
+    updated: int
     stopped: bool
     elapsed: float
     max_hold: float | None
@@ -87,6 +88,11 @@ class ImportReport:
         return sum(batch.skipped for batch in self.batches)
 
     @property
+    def updated(self) -> int:
+        """How many of the committed items were there already and have been written over."""
+        return sum(batch.updated for batch in self.batches)
+
+    @property
     def rejections_lost(self) -> int:
         """How many items were rejected but could not be kept: the temporary directory is full."""
         return self._log().lost
@@ -113,7 +119,10 @@ class ImportReport:
 
     def summary(self) -> str:
         """Return a few lines for a person."""
-        counts = f"{self.committed} committed, {self.rejected} rejected"
+        counts = f"{self.committed} committed"
+        if self.updated:
+            counts += f" ({self.committed - self.updated} inserted, {self.updated} updated)"
+        counts += f", {self.rejected} rejected"
         if self.skipped:
             counts += f", {self.skipped} skipped"
         lines = [f"{counts} in {len(self.batches)} batches, {self.elapsed:.1f} s"]
@@ -187,6 +196,7 @@ class ImportReport:
             committed=self.committed,
             rejected=self.rejected,
             skipped=self.skipped,
+            updated=self.updated,
             elapsed=self.elapsed,
             troubles=self._troubles(),
             batches=self.batches,
@@ -217,11 +227,12 @@ class ImportReport:
     def facts(self) -> ReportFacts:
         """Return what `to_dict` does, but for the lists: these may be long."""
         return {
-            "schema": "hardlite.import-report/2",
+            "schema": "hardlite.import-report/3",
             "ok": self.ok,
             "committed": self.committed,
             "rejected": self.rejected,
             "skipped": self.skipped,
+            "updated": self.updated,
             "stopped": self.stopped,
             "elapsed": self.elapsed,
             "max_hold": self.max_hold,
