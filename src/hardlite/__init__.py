@@ -1,5 +1,8 @@
 """hardlite ends "database is locked": a SQLAlchemy engine and session plugin for SQLite."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     ConfigurationError,
@@ -30,6 +33,11 @@ from hardlite.retry_policy import RetryPolicy
 from hardlite.sessions import get_sessionmaker, run_in_transaction
 from hardlite.turns.holder import Holder
 
+if TYPE_CHECKING:
+    from hardlite.aio.batches import async_batched_unit_of_work
+    from hardlite.aio.engine import create_hardened_async_engine
+    from hardlite.aio.sessions import async_run_in_transaction, get_async_sessionmaker
+
 __all__ = [
     "BatchResult",
     "ConfigurationError",
@@ -54,12 +62,30 @@ __all__ = [
     "StaleSnapshotError",
     "UnsupportedDatabaseError",
     "UsageError",
+    "async_batched_unit_of_work",
+    "async_run_in_transaction",
     "batched_unit_of_work",
+    "create_hardened_async_engine",
     "create_hardened_engine",
     "forget_resume_key",
+    "get_async_sessionmaker",
     "get_sessionmaker",
     "holders",
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
 ]
+
+_AWAITED = {
+    "async_batched_unit_of_work": "hardlite.aio.batches",
+    "async_run_in_transaction": "hardlite.aio.sessions",
+    "create_hardened_async_engine": "hardlite.aio.engine",
+    "get_async_sessionmaker": "hardlite.aio.sessions",
+}
+"""Loaded when they are asked for: not every program pays for SQLAlchemy's asyncio extension."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _AWAITED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_AWAITED[name]), name)

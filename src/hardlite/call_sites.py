@@ -1,5 +1,6 @@
 """Where in the user's code something began: the nearest frame that is not plumbing."""
 
+import asyncio
 import contextlib
 import dataclasses
 import os
@@ -14,9 +15,12 @@ __all__ = ["CallSite", "call_site", "site_of"]
 _PLUMBING = (
     f"{pathlib.Path(__file__).parent}{os.sep}",
     f"{pathlib.Path(sqlalchemy.__file__).parent}{os.sep}",
+    f"{pathlib.Path(asyncio.__file__).parent}{os.sep}",
     contextlib.__file__,
     "<",
 )
+# By name: it need not be installed.
+_DRIVER = f"{os.sep}aiosqlite{os.sep}"
 
 _USER, _INSIDE, _NO_FILE = range(3)
 _kinds: dict[str, int] = {}
@@ -113,7 +117,7 @@ def _kind_of(file: str) -> int:
     kind = _kinds.get(file)
     if kind is None:
         kind = _USER
-        if file.startswith(_PLUMBING):
+        if file.startswith(_PLUMBING) or _DRIVER in file:
             kind = _NO_FILE if file.startswith("<") else _INSIDE
         _kinds[file] = kind
     return kind

@@ -6,8 +6,8 @@ import os
 import pathlib
 import sqlite3
 import weakref
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 import sqlalchemy
 from sqlalchemy import event
@@ -20,6 +20,7 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+from hardlite.connections.awaited import gate_of
 from hardlite.connections.drivers import Driver, driver_named
 from hardlite.connections.locked import turn_holder
 from hardlite.connections.statements import FOR_UPDATE
@@ -33,7 +34,15 @@ from hardlite.profile import Profile, profile_from
 from hardlite.turns.gate_registry import call_before_fork, find_holders_by, gate_for
 from hardlite.wal_reset import tell_of_wal_reset
 
-__all__ = ["create_hardened_engine", "end_leftovers_at_checkin", "harden", "profile_of"]
+__all__ = [
+    "create_by",
+    "create_hardened_engine",
+    "end_leftovers_at_checkin",
+    "harden",
+    "profile_of",
+]
+
+T = TypeVar("T")
 
 _log = logging.getLogger("hardlite.engine")
 
@@ -69,6 +78,24 @@ def create_hardened_engine(
     10000
     >>> engine.dispose()
     """
+    return create_by(sqlalchemy.create_engine, url, profile, options)
+
+
+def create_by(
+    create: Callable[..., T], url: str | URL, profile: Profile | None, options: Mapping[str, object]
+) -> T:
+    """Make an engine by one of SQLAlchemy's functions, with hardlite's settings among its options.
+
+    Args:
+        create: that function.
+        url: of the database.
+        profile: the settings, if they were given as one.
+        options: settings and SQLAlchemy's own options.
+
+    Raises:
+        ConfigurationError: a setting is unknown or cannot be combined with hardlite.
+        UnsupportedDatabaseError: the URL is not one of SQLite.
+    """
     if options.get("skip_autocommit_rollback"):
         raise ConfigurationError(
             "skip_autocommit_rollback=True hands connections back to the pool without a rollback, "
@@ -87,7 +114,7 @@ def create_hardened_engine(
     rest["hardlite"] = given.evolve(settings)
     rest["plugins"] = [*rest.get("plugins", ()), "hardlite"]
     try:
-        return sqlalchemy.create_engine(url, **rest)
+        return create(url, **rest)
     except TypeError as error:
         # SQLAlchemy names in it what it does not know; a setting of hardlite may be meant.
         for name in rest:
@@ -128,7 +155,7 @@ def harden(engine: Engine, profile: Profile) -> None:
         name = file or shared_memory
         gate = gate_for(name) if name and place.writable else None
         # First, so that a checkpoint at a change of the journal has its turn.
-        connection.adopt(profile, gate, writable=place.writable)
+        connection.adopt(profile, gate_of(dbapi_connection, gate), writable=place.writable)
         apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)
         if file:
             _on_a_file.add(engine)

@@ -7,6 +7,7 @@ from sqlalchemy.engine import URL, CreateEnginePlugin, Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import QueuePool
 
+from hardlite.connections.awaited import open_awaited
 from hardlite.connections.connection import connection_class
 from hardlite.connections.drivers import SQLITE3, Driver, driver_named
 from hardlite.engine import end_leftovers_at_checkin, harden
@@ -18,7 +19,8 @@ __all__ = ["HardlitePlugin"]
 
 _PREFIX = "hardlite_"
 _NO_RESET = (None, False, "none")  # SQLAlchemy's three spellings of it
-_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
+_AIOSQLITE = "sqlite+aiosqlite"
+_DRIVERS = {"sqlite", "sqlite+pysqlite", _AIOSQLITE}
 
 
 class HardlitePlugin(CreateEnginePlugin):
@@ -49,6 +51,8 @@ class HardlitePlugin(CreateEnginePlugin):
                 "factory": connection_class(self._driver),
                 "timeout": self._profile.busy_timeout,
             }
+            if url.drivername == _AIOSQLITE:
+                self._kwargs["connect_args"]["async_creator_fn"] = open_awaited
             if self._driver is not SQLITE3:
                 self._kwargs["module"] = self._driver.module
             if _takes_default_pool(url, self._kwargs):
@@ -126,6 +130,11 @@ def _refuse_combinations(url: URL, kwargs: Mapping[str, Any]) -> None:
             "away from hardlite, and False silently disables foreign keys",
             "Leave it out; for autocommit use isolation_level='AUTOCOMMIT'.",
         )
+    if "async_creator_fn" in connect_args:
+        raise ConfigurationError(
+            "connect_args={'async_creator_fn': ...} replaces the connections that hardlite opens",
+            "Leave it out: everything else in connect_args is passed on to sqlite3.connect.",
+        )
     if "factory" in connect_args:
         raise ConfigurationError(
             "connect_args={'factory': ...} replaces the connection class that hardlite needs",
@@ -134,7 +143,7 @@ def _refuse_combinations(url: URL, kwargs: Mapping[str, Any]) -> None:
 
 
 def _refuse_driver(driver: Driver, url: URL, kwargs: Mapping[str, Any]) -> None:
-    if driver is not SQLITE3 and url.drivername == "sqlite+aiosqlite":
+    if driver is not SQLITE3 and url.drivername == _AIOSQLITE:
         raise ConfigurationError(
             f"driver={driver.name!r} is for sync engines: aiosqlite is bound to the standard "
             "library's sqlite3",

@@ -2,10 +2,10 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar, cast
 
-from hardlite.connections.commit_tally import writes_committed
+from hardlite.connections.commit_tally import CommitTally, commits_counted
 from hardlite.errors import ConfigurationError, MissingExtraError
 from hardlite.result_codes import Fate, fate_of
 
@@ -24,9 +24,9 @@ def retry_on_locked(
     max_delay: float = 5.0,
     idempotent_only: bool = True,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Decorate a function to be run again, as a whole, when it failed for a lock.
+    """Decorate a function or coroutine function to be run again when it failed for a lock.
 
-    Only lock errors count, told by SQLite's result code: the database is locked, or the snapshot
+    It is run again as a whole. Only lock errors count, told by SQLite's result code: the database is locked, or the snapshot
     is too old to write. Every other exception, and the last lock error, comes through unchanged.
     Open the session or connection inside the function: one that failed cannot be used again.
 
@@ -38,11 +38,11 @@ def retry_on_locked(
         base_delay: seconds before the second run; doubled for each later one, with jitter.
         max_delay: seconds that a delay is at the most.
         idempotent_only: run the function again only while a second run cannot double anything,
-            that is, while no transaction was committed by this thread since the call began. With
-            False it runs again in any case: say so only where every part may happen twice.
+            that is, while this call has committed no transaction. With False it runs again in any
+            case: say so only where every part may happen twice.
 
     Raises:
-        ConfigurationError: the function is a coroutine function, or a number makes no sense.
+        ConfigurationError: a number makes no sense.
         MissingExtraError: the extra ``retry`` is not installed (it brings stamina).
 
     >>> @retry_on_locked(max_attempts=5)
@@ -59,31 +59,33 @@ def retry_on_locked(
     except ModuleNotFoundError:
         raise MissingExtraError("retry", "retry_on_locked") from None
 
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        if inspect.iscoroutinefunction(function):
-            raise ConfigurationError(
-                f"retry_on_locked cannot decorate the coroutine function {function.__qualname__}",
-                "Decorate a function that does its work in one thread.",
-            )
+    def retrying(tally: CommitTally) -> Callable[[Callable[P, T]], Callable[P, T]]:
+        def worth_trying(error: Exception) -> bool:
+            safe = not idempotent_only or not tally.commits
+            return safe and fate_of(error) in _WORTH_TRYING
 
+        return stamina.retry(
+            on=worth_trying,
+            attempts=max_attempts,
+            timeout=None,
+            wait_initial=base_delay,
+            wait_max=max_delay,
+            wait_jitter=base_delay,
+        )
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            committed = writes_committed()
+            with commits_counted() as tally:
+                return retrying(tally)(function)(*args, **kwargs)
 
-            def worth_trying(error: Exception) -> bool:
-                safe = not idempotent_only or writes_committed() == committed
-                return safe and fate_of(error) in _WORTH_TRYING
+        @functools.wraps(function)
+        async def awaited(*args: P.args, **kwargs: P.kwargs) -> object:
+            with commits_counted() as tally:
+                # Awaited here, so that what it commits is counted.
+                return await cast("Awaitable[object]", retrying(tally)(function)(*args, **kwargs))
 
-            retried = stamina.retry(
-                on=worth_trying,
-                attempts=max_attempts,
-                timeout=None,
-                wait_initial=base_delay,
-                wait_max=max_delay,
-                wait_jitter=base_delay,
-            )
-            return retried(function)(*args, **kwargs)
-
-        return wrapper
+        is_awaited = inspect.iscoroutinefunction(function)
+        return cast("Callable[P, T]", awaited) if is_awaited else wrapper
 
     return decorate

@@ -1,7 +1,7 @@
 """One `sessionmaker` for each engine, with reader and writer sessions."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from sqlalchemy.engine import Connection, Engine
@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from hardlite.clock import system_clock
-from hardlite.connections.commit_tally import writes_committed
+from hardlite.connections.awaited import on_driver
+from hardlite.connections.commit_tally import commits_counted
 from hardlite.connections.translation import told
 from hardlite.engine import profile_of
 from hardlite.errors import (
@@ -22,15 +23,19 @@ from hardlite.execution_options import READER, hardened
 from hardlite.profile import Profile
 
 __all__ = [
+    "Attempts",
     "HardenedSessionmaker",
+    "begin_writing",
     "get_sessionmaker",
+    "kept_by",
+    "profile_behind",
+    "require_wait",
     "run_in_transaction",
     "sessionmaker_of",
 ]
 
+M = TypeVar("M")
 T = TypeVar("T")
-
-_ATTRIBUTE = "_hardlite_sessionmaker"
 
 
 class HardenedSessionmaker(sessionmaker[Session]):
@@ -40,15 +45,9 @@ class HardenedSessionmaker(sessionmaker[Session]):
     """
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
-        profile = profile_of(engine)
-        if profile is None:
-            raise ConfigurationError(
-                f"The engine for {engine.url!r} is not a hardened one",
-                "Make it with create_hardened_engine(), or put ?plugin=hardlite into its URL.",
-            )
+        self.profile = profile_behind(engine)
         super().__init__(bind=engine, **settings)
         self.engine = engine
-        self.profile: Profile = profile
         self._reader_engine = engine.execution_options(hardlite_transaction=READER)
 
     @contextlib.contextmanager
@@ -87,12 +86,12 @@ class HardenedSessionmaker(sessionmaker[Session]):
             ConfigurationError: ``timeout`` is not a number of seconds, 0 or more.
         """
         # Begun before the first statement, so no engine option is needed that says when.
-        _require_seconds(timeout)
+        require_wait(timeout)
         with (
             self(bind=self.engine, expire_on_commit=False, close_resets_only=False) as session,
             session.begin(),
         ):
-            _begin_writing(session.connection(), timeout)
+            begin_writing(session.connection(), timeout)
             yield session
 
     @contextlib.contextmanager
@@ -107,9 +106,9 @@ class HardenedSessionmaker(sessionmaker[Session]):
             ReentrantWriteError: this thread has the turn already.
             ConfigurationError: ``timeout`` is not a number of seconds, 0 or more.
         """
-        _require_seconds(timeout)
+        require_wait(timeout)
         with self.engine.begin() as connection:
-            _begin_writing(connection, timeout)
+            begin_writing(connection, timeout)
             yield connection
 
 
@@ -133,11 +132,39 @@ def get_sessionmaker(engine: Engine, **settings: object) -> HardenedSessionmaker
     >>> get_sessionmaker(engine) is get_sessionmaker(engine)
     True
     """
-    kept = vars(engine).get(_ATTRIBUTE)
+    return kept_by(
+        engine, HardenedSessionmaker, lambda: HardenedSessionmaker(engine, **settings), settings
+    )
+
+
+def profile_behind(engine: Engine) -> Profile:
+    """Return the settings of a hardened engine.
+
+    Raises:
+        ConfigurationError: the engine is not a hardened one.
+    """
+    profile = profile_of(engine)
+    if profile is None:
+        raise ConfigurationError(
+            f"The engine for {engine.url!r} is not a hardened one",
+            "Make it with create_hardened_engine(), or put ?plugin=hardlite into its URL.",
+        )
+    return profile
+
+
+def kept_by(
+    engine: Engine, kind: type[M], make: Callable[[], M], settings: Mapping[str, object]
+) -> M:
+    """Return the one sessionmaker of a kind that ``engine`` keeps, and make it at the first call.
+
+    Raises:
+        SessionmakerConflictError: a later call gives other settings than the first.
+    """
+    attribute = f"_hardlite_{kind.__name__}"
+    kept = vars(engine).get(attribute)
     if kept is None:
-        maker = HardenedSessionmaker(engine, **settings)
-        kept = vars(engine).setdefault(_ATTRIBUTE, (maker, settings))
-    maker, first_settings = cast("tuple[HardenedSessionmaker, dict[str, object]]", kept)
+        kept = vars(engine).setdefault(attribute, (make(), settings))
+    maker, first_settings = cast("tuple[M, Mapping[str, object]]", kept)
     if settings and settings != first_settings:
         raise SessionmakerConflictError(
             f"The sessionmaker of {engine.url!r} was made with {first_settings or 'no settings'} "
@@ -205,18 +232,42 @@ def run_in_transaction(
     >>> engine.dispose()
     """
     maker = sessionmaker_of(target)
-    deadline = system_clock.now() + (maker.profile.timeout if timeout is None else timeout)
+    attempts = Attempts(maker.profile.timeout if timeout is None else timeout)
     while True:
-        committed = writes_committed()
-        try:
-            with maker.writer(timeout=max(0.0, deadline - system_clock.now())) as session:
-                return work(session)
-        except DatabaseLockedError:
-            if system_clock.now() >= deadline or writes_committed() != committed:
-                raise
+        with attempts.next() as left, maker.writer(timeout=left) as session:
+            return work(session)
 
 
-def _require_seconds(timeout: float | None) -> None:
+class Attempts:
+    """The attempts at one transaction, as long as a lock gets in the way and there is time.
+
+    Args:
+        timeout: seconds for all of them together.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._deadline = system_clock.now() + timeout
+
+    @contextlib.contextmanager
+    def next(self) -> Iterator[float]:
+        """Make an attempt, in the seconds that are left; swallow its lock error if it was not the last.
+
+        What has committed something is not begun again.
+        """
+        with commits_counted() as tally:
+            try:
+                yield max(0.0, self._deadline - system_clock.now())
+            except DatabaseLockedError:
+                if system_clock.now() >= self._deadline or tally.commits:
+                    raise
+
+
+def require_wait(timeout: float | None) -> None:
+    """Refuse what is not a number of seconds to wait for.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     if timeout is not None and not timeout >= 0:
         raise ConfigurationError(
             f"A writer cannot wait {timeout!r} seconds for its turn",
@@ -224,7 +275,7 @@ def _require_seconds(timeout: float | None) -> None:
         )
 
 
-def _begin_writing(connection: Connection, timeout: float | None) -> None:
+def begin_writing(connection: Connection, timeout: float | None) -> None:
     """Begin past SQLAlchemy, and raise what it would have raised."""
     opened = hardened(connection.connection.dbapi_connection)
     if opened is None:
@@ -235,7 +286,7 @@ def _begin_writing(connection: Connection, timeout: float | None) -> None:
         )
     begin = "BEGIN IMMEDIATE"
     try:
-        opened.begin_writing(timeout)
+        on_driver(connection.connection.dbapi_connection, opened.begin_writing, timeout)
     except opened.driver.module.Error as error:
         if isinstance(error, FileReplacedError):
             connection.invalidate(error)

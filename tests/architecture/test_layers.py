@@ -28,6 +28,7 @@ inserts
 rows
 imports
 sources
+aio
 demo
 cli
 """
@@ -37,12 +38,12 @@ ORDER_WITHIN = {
     "turns": """
         holder gate_note
         file_locks turn_files claims
-        turn gate gate_registry hold_watch
+        turn waiting telling gate gate_registry hold_watch
     """,
     "connections": """
         drivers one_library file_identity inherited
         statements transactions
-        locked write_lock translation
+        locked write_lock translation awaited
         table_rebuild commit_tally transaction_owner
         cursor connection
     """,
@@ -70,6 +71,10 @@ ORDER_WITHIN = {
         batch_size preparing collecting
         batch_units batch_writer arguments
         running batches
+    """,
+    "aio": """
+        engine sessions
+        awaiting items preparing batches
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

@@ -1,5 +1,6 @@
 """Arguments that make no sense are refused before anything is read or written."""
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,27 @@ def test_an_engine_that_is_not_hardened_is_refused(
 def test_items_that_cannot_be_iterated_are_an_error_of_the_caller(library: Engine) -> None:
     with pytest.raises(TypeError, match="not iterable"):
         batched_unit_of_work(library, 5, AUTHORS)
+
+
+async def add_later(_session: object, _item: object) -> None:
+    """Add an item; nobody awaits it."""
+
+
+class Adding:
+    """An object that is called like a coroutine function."""
+
+    async def __call__(self, *_: object) -> None:
+        """Add an item."""
+
+
+@pytest.mark.parametrize("name", ["work", "prepare", "on_rejection", "progress"])
+@pytest.mark.parametrize("function", [add_later, functools.partial(add_later, None), Adding()])
+def test_a_function_that_nobody_would_await_is_refused(
+    library: Engine, name: str, function: object
+) -> None:
+    arguments: dict[str, Any] = {"work": AUTHORS} | {name: function}
+
+    with pytest.raises(ConfigurationError, match=f"{name}= cannot be the coroutine function"):
+        batched_unit_of_work(library, authors(3), **arguments)
+
+    assert stored(library) == []

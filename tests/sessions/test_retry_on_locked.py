@@ -258,13 +258,6 @@ def test_a_number_that_makes_no_sense_is_refused(setting: str, value: float) -> 
         retry_on_locked(**{setting: value})  # type: ignore[arg-type]
 
 
-def test_a_coroutine_function_is_refused() -> None:
-    async def close_month() -> None: ...
-
-    with pytest.raises(ConfigurationError, match="close_month"):
-        retry_on_locked()(close_month)
-
-
 def test_the_decorated_function_looks_like_itself() -> None:
     def close_month(month: int) -> int:
         """Close one month."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from hardlite.connections.commit_tally import writes_committed
+from hardlite.connections.commit_tally import commits_counted
 from hardlite.errors import DatabaseLockedError
 from tests.fixtures.databases import EngineFactory
 
@@ -165,13 +165,22 @@ def test_a_turn_that_was_held_for_long_is_logged_with_where_it_began(
 
 
 def test_only_commits_of_what_was_written_are_counted(engine: Engine) -> None:
-    before = writes_committed()
-    with engine.connect() as connection:
+    with commits_counted() as tally, engine.connect() as connection:
         connection.execute(READ).all()
         connection.commit()
         connection.execute(WRITE)
         connection.rollback()
-        assert writes_committed() == before
+        assert tally.commits == 0
         connection.execute(WRITE)
         connection.commit()
-        assert writes_committed() == before + 1
+        assert tally.commits == 1
+
+
+def test_a_commit_counts_for_the_calls_around_it_and_for_no_other(engine: Engine) -> None:
+    with commits_counted() as outer:
+        with commits_counted() as inner, engine.begin() as connection:
+            connection.execute(WRITE)
+        with commits_counted() as later:
+            pass
+
+    assert (outer.commits, inner.commits, later.commits) == (1, 1, 0)

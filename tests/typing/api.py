@@ -1,17 +1,23 @@
 """What type checkers make of programs that use hardlite; checked by mypy and pyright, never run."""
 
 import sqlite3
+from collections.abc import AsyncIterator
 from typing import assert_type
 
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from hardlite import (
     BatchResult,
     ImportReport,
     Profile,
+    async_batched_unit_of_work,
+    async_run_in_transaction,
     batched_unit_of_work,
+    create_hardened_async_engine,
     create_hardened_engine,
+    get_async_sessionmaker,
     get_sessionmaker,
     retry_on_locked,
     run_in_transaction,
@@ -107,3 +113,41 @@ assert_type(report.committed, int)
 assert_type(report.batches, tuple[BatchResult, ...])
 assert_type(report.error, Exception | None)
 assert_type(report.summary(), str)
+
+async_engine = create_hardened_async_engine("sqlite+aiosqlite:///app.db", busy_timeout=10)
+assert_type(async_engine, AsyncEngine)
+async_factory: async_sessionmaker[AsyncSession] = get_async_sessionmaker(async_engine)
+
+
+async def count_awaited(session: AsyncSession) -> int:
+    return int((await session.execute(text("SELECT count(*) FROM note"))).scalar_one())
+
+
+async def add_awaited(session: AsyncSession, number: int) -> None:
+    session.add(Note(id=number))
+
+
+async def parse(text: str) -> int:
+    return int(text)
+
+
+async def texts() -> AsyncIterator[str]:
+    yield "1"
+
+
+@retry_on_locked(max_attempts=3)
+async def rename_awaited(name: str) -> bytes:
+    return name.encode()
+
+
+async def awaited() -> None:
+    async with get_async_sessionmaker(async_engine).reader() as reader:
+        assert_type(reader, AsyncSession)
+    async with get_async_sessionmaker(async_engine).writer(timeout=10) as writer:
+        assert_type(writer, AsyncSession)
+    assert_type(await async_run_in_transaction(async_factory, count_awaited), int)
+    assert_type(await rename_awaited("a"), bytes)
+    report = await async_batched_unit_of_work(
+        async_engine, texts(), add_awaited, prepare=parse, prepare_workers=2
+    )
+    assert_type(report, ImportReport)

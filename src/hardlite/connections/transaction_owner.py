@@ -5,10 +5,12 @@ the true end of a transaction; there the turn ends, and not before.
 """
 
 import sqlite3
+from collections.abc import Callable
 from typing import ClassVar
 
 from hardlite.clock import system_clock
 from hardlite.connections import locked
+from hardlite.connections.awaited import AnyGate
 from hardlite.connections.commit_tally import count_commit
 from hardlite.connections.drivers import SQLITE3, AnyConnection, Driver
 from hardlite.connections.file_identity import FileIdentity
@@ -18,7 +20,7 @@ from hardlite.connections.transactions import Plan, known_plan, refusal, writes
 from hardlite.connections.write_lock import take_write_lock
 from hardlite.errors import UsageError
 from hardlite.profile import Profile, TransactionMode
-from hardlite.turns.gate import Gate, TurnTimeoutError
+from hardlite.turns.gate import TurnTimeoutError
 from hardlite.turns.hold_watch import warn_of_long_hold, watch_holds
 from hardlite.turns.turn import Turn
 
@@ -39,11 +41,13 @@ class TransactionOwner(AnyConnection):
         mode: the transaction mode in force.
         timeout: seconds to wait for a turn.
         reads_pass: a read needs no look at the transaction first.
+        is_given_up: says whether nobody waits any more for what is being done.
     """
 
     driver: ClassVar[Driver] = SQLITE3
     _turn: Turn | None = None
     _is_inherited = False
+    is_given_up: Callable[[], bool] = staticmethod(lambda: False)
 
     def _own_transactions(self, declared: str | None) -> None:
         """Start with nothing open; the driver's connection is there already."""
@@ -53,7 +57,7 @@ class TransactionOwner(AnyConnection):
         self._snapshot = False
         self._foreign_keys_suspended = False
         self._has_attached = False
-        self._gate: Gate | None = None
+        self._gate: AnyGate | None = None
         self._writable = True
         self.profile = _DEFAULT
         self.timeout = _DEFAULT.timeout
@@ -79,7 +83,7 @@ class TransactionOwner(AnyConnection):
                 "makes the engine do so.",
             )
 
-    def adopt(self, profile: Profile, gate: Gate | None, *, writable: bool) -> None:
+    def adopt(self, profile: Profile, gate: AnyGate | None, *, writable: bool) -> None:
         """Take over an engine's settings.
 
         Args:
@@ -101,6 +105,12 @@ class TransactionOwner(AnyConnection):
         self.mode: TransactionMode = mode
         self._reader = reader
         self._choose_read_path()
+
+    def begin_operation(self, is_given_up: Callable[[], bool]) -> None:
+        """Learn that a task is about to send something to this connection's thread."""
+        self.is_given_up = is_given_up
+        if self._turn is not None:
+            self._turn.use_in_task()
 
     # What the cursor and the session ask
 
@@ -195,14 +205,13 @@ class TransactionOwner(AnyConnection):
     # How it is done
 
     def _take(self, plan: Plan, sql: str) -> None:
-        started = system_clock.now()
         # BEGIN IMMEDIATE would lock every attached file, also those that are only read.
         locks = plan.upgrade or (plan.begin is not None and not self._has_attached)
         try:
-            self._take_turn(sql[:_LABEL])
+            asked = self._take_turn(sql[:_LABEL])
             self._require_same_file()
             if locks:
-                self._lock(plan, started)
+                self._lock(plan, asked)
             elif plan.begin:
                 self.run("BEGIN")
         except BaseException:
@@ -212,14 +221,15 @@ class TransactionOwner(AnyConnection):
             raise
         self._writing = plan.begin is not None or plan.upgrade
 
-    def _take_turn(self, label: str) -> None:
+    def _take_turn(self, label: str) -> float:
+        """Take the turn; return since when it has been waited for, on the clock."""
         if self._gate is None or self._turn is not None:
-            return
+            return system_clock.now()
         # Now, since to start a thread takes time; and again below, since whoever looks may have
         # nobody to look at while this one waits for another process, and be gone.
         watch_holds()
         try:
-            self._turn = self._gate.take(
+            turn = self._turn = self._gate.take(
                 self.timeout,
                 label=label,
                 warn_wait=self.profile.warn_wait,
@@ -228,6 +238,7 @@ class TransactionOwner(AnyConnection):
         except TurnTimeoutError as error:
             raise locked.no_turn(self.file or "memory", error, self.driver.locked_error) from None
         watch_holds()
+        return turn.asked
 
     def _lock(self, plan: Plan, started: float) -> None:
         sql = plan.begin
@@ -242,6 +253,7 @@ class TransactionOwner(AnyConnection):
             file=self.file,
             started=started,
             timeout=self.timeout,
+            is_given_up=self.is_given_up,
             busy_timeout=self.profile.busy_timeout,
             warn_wait=self.profile.warn_wait,
             driver=self.driver,

@@ -30,6 +30,7 @@ def take_write_lock(
     timeout: float,
     busy_timeout: float,
     warn_wait: float,
+    is_given_up: Callable[[], bool] = lambda: False,
     driver: Driver = SQLITE3,
     has_read: bool = False,
     clock: Clock = system_clock,
@@ -48,6 +49,7 @@ def take_write_lock(
         timeout: seconds to wait since then.
         busy_timeout: seconds that SQLite itself waits, as the connection is set.
         warn_wait: seconds of waiting since then after which a warning names the holder.
+        is_given_up: says whether nobody wants the lock any more.
         driver: what ``run`` runs it on.
         has_read: a transaction is open and has its snapshot, which may be out of date.
         clock: measures the wait and pauses in it.
@@ -59,7 +61,12 @@ def take_write_lock(
     try:
         if not _taken(run, sql, file, driver, has_read):
             wait = _Wait(
-                file=file, started=started, timeout=timeout, warn_wait=warn_wait, driver=driver
+                file=file,
+                started=started,
+                timeout=timeout,
+                warn_wait=warn_wait,
+                is_given_up=is_given_up,
+                driver=driver,
             )
             wait.until(lambda: _taken(run, sql, file, driver, has_read), clock)
     finally:
@@ -74,11 +81,12 @@ class _Wait:
     started: float
     timeout: float
     warn_wait: float
+    is_given_up: Callable[[], bool]
     driver: Driver
 
     def until(self, taken: Callable[[], bool], clock: Clock) -> None:
         has_warned = False
-        while (waited := clock.now() - self.started) < self.timeout:
+        while (waited := clock.now() - self.started) < self.timeout and not self.is_given_up():
             if waited >= self.warn_wait and not has_warned:
                 has_warned = True
                 locked.warn_of_foreign_lock(self.file, waited)

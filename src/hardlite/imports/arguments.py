@@ -1,17 +1,26 @@
 """What the arguments of `batched_unit_of_work` have to be, said before anything is read."""
 
+import dataclasses
 import functools
+import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Insert, Table
 
 from hardlite.errors import ConfigurationError
 from hardlite.imports.batch_units import Work
+from hardlite.inserts.fast_insert import Conflict
 from hardlite.inserts.insert_target import insert_target
+from hardlite.reports.batch_results import BatchResult
+from hardlite.reports.rejections import Rejection
 from hardlite.retry_policy import RetryPolicy
 
 __all__ = [
+    "ImportSettings",
+    "OnError",
+    "Watcher",
+    "is_async",
     "require_batch_size",
     "require_choice",
     "require_functions",
@@ -19,11 +28,81 @@ __all__ = [
     "require_one_file",
     "require_policy",
     "require_seconds",
+    "require_sync",
     "require_workers",
     "told_settings",
 ]
 
+OnError = Literal["continue", "stop", "isolate"]
+Watcher = Callable[[BatchResult], object]
 _LONGEST_KEY: Final = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSettings:
+    """The arguments of an import, as `batched_unit_of_work` describes them, looked at as a whole.
+
+    Raises:
+        ConfigurationError: one of them makes no sense.
+    """
+
+    work: Work
+    prepare: Callable[[Any], Any] | None
+    prepare_workers: int
+    describe: Callable[[Any], object] | None
+    batch_size: int | Literal["auto"]
+    max_hold: float
+    on_error: OnError
+    conflict: Conflict
+    resume_key: str | None
+    retry: RetryPolicy
+    on_rejection: Callable[[Rejection], object] | None
+    progress: bool | Watcher | None
+    total: int | None
+    timeout: float
+
+    def __post_init__(self) -> None:
+        require_batch_size(self.batch_size)
+        require_workers(self.prepare_workers, self.prepare)
+        require_seconds(max_hold=self.max_hold, timeout=self.timeout)
+        require_choice("on_error", self.on_error, get_args(OnError))
+        require_choice("conflict", self.conflict, get_args(Conflict))
+        require_functions(
+            prepare=self.prepare,
+            describe=self.describe,
+            on_rejection=self.on_rejection,
+            progress=self.progress,
+        )
+        require_policy(self.retry)
+        require_key(self.resume_key)
+        require_one_file(self.work, self.resume_key)
+
+    def told(self) -> str:
+        """Say in words what is imported and how; see `told_settings`."""
+        return told_settings(
+            self.work, on_error=self.on_error, conflict=self.conflict, prepare=self.prepare
+        )
+
+
+def is_async(function: object) -> bool:
+    """Say whether what ``function`` returns has to be awaited, as far as it can be told before."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object's own, to be looked at
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def require_sync(**functions: object) -> None:
+    """Refuse coroutine functions: nobody would await what they return, and nothing would be done.
+
+    Raises:
+        ConfigurationError: one of them is one.
+    """
+    for name, function in functions.items():
+        if is_async(function):
+            raise ConfigurationError(
+                f"{name}= cannot be the coroutine function {function!r}",
+                "Import with async_batched_unit_of_work and an async engine, or take a plain "
+                "function.",
+            )
 
 
 def require_seconds(**numbers: object) -> None:

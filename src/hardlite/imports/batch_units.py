@@ -8,6 +8,7 @@ from sqlalchemy import Insert, Table
 from sqlalchemy.orm import Session
 
 from hardlite.errors import ConfigurationError, UsageError
+from hardlite.inserts.driver_insert import driver_of
 from hardlite.inserts.fast_insert import Conflict, RowInserter, Within, connection_of
 from hardlite.inserts.insert_result import InsertResult
 from hardlite.result_codes import Fate, fate_of, primary_code
@@ -121,7 +122,7 @@ def unit_for(
 
 def driver_connection(within: Within) -> sqlite3.Connection:
     """Return what knows whether a transaction is still open: RAISE(ROLLBACK) can end it too."""
-    return cast("sqlite3.Connection", connection_of(within).connection.dbapi_connection)
+    return driver_of(connection_of(within))
 
 
 def is_at_fault(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from hardlite.clock import Clock
-from hardlite.connections.commit_tally import writes_committed
+from hardlite.connections.commit_tally import CommitTally, commits_counted
 from hardlite.errors import UsageError
 from hardlite.imports.batch_units import Unit, driver_connection, is_at_fault
 from hardlite.inserts.fast_insert import UnwritableTargetError, Within, connection_of
@@ -107,7 +107,8 @@ class BatchWriter:
             return Written(attempts=0)
         attempts, wait, hold = 0, 0.0, 0.0
         while True:
-            tried = self._try(items, marks[-1])
+            with commits_counted() as tally:
+                tried = self._try(items, marks[-1], tally)
             attempts, wait, hold = attempts + 1, wait + tried.wait, max(hold, tried.hold)
             times = Written(attempts=attempts, wait=wait, hold=hold)
             if isinstance(tried.cause, UsageError):
@@ -122,7 +123,7 @@ class BatchWriter:
             if not self._goes_on(tried, attempts):
                 return self._explain(items, marks, tried, times)
 
-    def _try(self, items: Sequence[Any], mark: int) -> _Try:
+    def _try(self, items: Sequence[Any], mark: int, tally: CommitTally) -> _Try:
         asked = self._clock.now()
         granted: float | None = None
         cause: Exception | None = None
@@ -135,7 +136,7 @@ class BatchWriter:
                     _require_transaction(driver)
                     result = self._write_in(within, items)
                     self._advance(within, mark, _kept(items, result), result.skipped)
-                    committed_before = writes_committed()
+                    committed_before = tally.commits
                 except Exception as error:
                     cause = error if _is_open(driver) else _what_ended_it(error, handled)
                     raise
@@ -148,26 +149,29 @@ class BatchWriter:
             hold=0.0 if granted is None else ended - granted,
             cause=cause,
             has_turn=granted is not None,
-            kept=self._is_kept(cause, committed_before),
+            kept=self._is_kept(cause, committed_before, tally.commits),
         )
 
     def _advance(self, within: Within, mark: int, kept: int, skipped: int) -> None:
         if self._progress is not None:
             self._progress.advance(connection_of(within), to=mark, kept=kept, skipped=skipped)
 
-    def _is_kept(self, cause: Exception | None, committed_before: int | None) -> bool | None:
+    def _is_kept(
+        self, cause: Exception | None, committed_before: int | None, committed: int
+    ) -> bool | None:
         """Say whether the transaction was committed, None if nobody can know.
 
         Args:
             cause: what went wrong, if anything did.
-            committed_before: how many this thread had committed when COMMIT was due; None if it
-                did not come to that.
+            committed_before: how many transactions were committed when COMMIT was due; None if
+                it did not come to that.
+            committed: how many are now.
         """
         if cause is None:
             if self._progress is not None:
                 self._progress.is_committed()
             return True
-        if committed_before is None or writes_committed() == committed_before:
+        if committed_before is None or committed == committed_before:
             return False
         # The transaction was over after COMMIT, and something was wrong all the same.
         if self._progress is not None:

@@ -2,42 +2,32 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import sessionmaker
 
-from hardlite.clock import system_clock
-from hardlite.imports.arguments import (
-    require_batch_size,
-    require_choice,
-    require_functions,
-    require_key,
-    require_one_file,
-    require_policy,
-    require_seconds,
-    require_workers,
-    told_settings,
-)
+from hardlite.clock import Clock, system_clock
+from hardlite.imports.arguments import ImportSettings, OnError, Watcher, require_sync
 from hardlite.imports.batch_size import size_of_batches
 from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter
 from hardlite.imports.collecting import Collector
+from hardlite.imports.preparing import OutcomeSource, PreparedAhead, PreparedOneByOne
 from hardlite.imports.progress_bar import progress_bar
 from hardlite.imports.rejecting import Rejecting
-from hardlite.imports.running import ImportRun, Watcher
+from hardlite.imports.running import ImportRun
 from hardlite.inserts.fast_insert import Conflict
 from hardlite.reports.rejections import Rejection
 from hardlite.reports.report import ImportReport
 from hardlite.resume.resuming import Interruptible, resumed
 from hardlite.retry_policy import Retries, RetryPolicy
-from hardlite.rows.item_sources import RowSource, item_source
-from hardlite.sessions import sessionmaker_of
+from hardlite.rows.item_sources import ItemSource, RowSource, item_source
+from hardlite.sessions import HardenedSessionmaker, sessionmaker_of
 
-__all__ = ["OnError", "batched_unit_of_work"]
+__all__ = ["OnError", "batched_unit_of_work", "prepared_by", "run_import"]
 
 T = TypeVar("T")
-OnError = Literal["continue", "stop", "isolate"]
 _RETRY = RetryPolicy()
 
 
@@ -129,64 +119,33 @@ def batched_unit_of_work(
     (8, 2)
     >>> engine.dispose()
     """
-    require_batch_size(batch_size)
-    require_workers(prepare_workers, prepare)
-    require_seconds(max_hold=max_hold, timeout=timeout)
-    require_choice("on_error", on_error, get_args(OnError))
-    require_choice("conflict", conflict, get_args(Conflict))
-    require_functions(
-        prepare=prepare, describe=describe, on_rejection=on_rejection, progress=progress
+    require_sync(work=work, prepare=prepare, on_rejection=on_rejection, progress=progress)
+    settings = ImportSettings(
+        work=work,
+        prepare=prepare,
+        prepare_workers=prepare_workers,
+        describe=describe,
+        batch_size=batch_size,
+        max_hold=max_hold,
+        on_error=on_error,
+        conflict=conflict,
+        resume_key=resume_key,
+        retry=retry,
+        on_rejection=on_rejection,
+        progress=progress,
+        total=total,
+        timeout=timeout,
     )
-    require_policy(retry)
-    require_key(resume_key)
-    require_one_file(work, resume_key)
-    maker = sessionmaker_of(target)
-    unit = unit_for(work, conflict, maker, in_session=not isinstance(target, Engine))
-    source = item_source(items)
-    total = source.total if total is None else total
-    rejecting = Rejecting(describe, on_rejection)
-    retries = Retries(retry, system_clock)
-    settings = told_settings(work, on_error=on_error, conflict=conflict, prepare=prepare)
-    with (
-        resumed(
-            maker,
-            iter(source.items),
-            resume_key,
-            settings=settings,
-            timeout=timeout,
-            retries=retries,
-            clock=system_clock,
-        ) as left,
-        _watching(progress=progress, total=total, done=left.first) as watch,
-    ):
-        return ImportRun(
-            collector=Collector(
-                left.source,
-                first=left.first,
-                prepare=prepare,
-                workers=prepare_workers,
-                rejecting=rejecting,
-                stop_at_rejection=on_error == "stop",
-                clock=system_clock,
-            ),
-            writer=BatchWriter(
-                maker,
-                unit,
-                isolate=on_error == "isolate",
-                timeout=timeout,
-                retries=retries,
-                progress=left.progress,
-                clock=system_clock,
-            ),
-            rejecting=rejecting,
-            size=size_of_batches(batch_size, max_hold),
-            progress=left.progress,
-            max_hold=max_hold,
-            stop_at_rejection=on_error == "stop",
-            is_cut_short=lambda: isinstance(items, Interruptible) and items.cut_short,
-            watch=watch,
-            clock=system_clock,
-        ).to_the_end(left.error)
+    return run_import(
+        sessionmaker_of(target),
+        items,
+        item_source(items),
+        settings,
+        in_session=not isinstance(target, Engine),
+        prepared=prepared_by,
+        told=settings.told,
+        clock=system_clock,
+    )
 
 
 @contextlib.contextmanager
@@ -198,3 +157,81 @@ def _watching(
             yield watch
     else:
         yield progress or (lambda _: None)
+
+
+def prepared_by(settings: ImportSettings, source: Iterator[Any]) -> OutcomeSource | None:
+    """Return what prepares the items of ``source``; None if that is not wanted."""
+    if settings.prepare is None:
+        return None
+    if settings.prepare_workers:
+        return PreparedAhead(source, settings.prepare, settings.prepare_workers)
+    return PreparedOneByOne(source, settings.prepare)
+
+
+def run_import(
+    maker: HardenedSessionmaker,
+    items: object,
+    source: ItemSource,
+    settings: ImportSettings,
+    *,
+    in_session: bool,
+    prepared: Callable[[ImportSettings, Iterator[Any]], OutcomeSource | None],
+    told: Callable[[], str],
+    clock: Clock,
+) -> ImportReport:
+    """Import the items of ``source``.
+
+    Args:
+        maker: takes the turns.
+        items: what the caller gave; it may know that it was cut short.
+        source: its items.
+        settings: how to import them.
+        in_session: there may be listeners to the sessions.
+        prepared: returns what prepares items.
+        told: tells the settings in words, by which a resumed import is known.
+        clock: measures and waits.
+    """
+    unit = unit_for(settings.work, settings.conflict, maker, in_session=in_session)
+    total = source.total if settings.total is None else settings.total
+    rejecting = Rejecting(settings.describe, settings.on_rejection)
+    retries = Retries(settings.retry, clock)
+    stops = settings.on_error == "stop"
+    with (
+        resumed(
+            maker,
+            iter(source.items),
+            settings.resume_key,
+            settings=told(),
+            timeout=settings.timeout,
+            retries=retries,
+            clock=clock,
+        ) as left,
+        _watching(progress=settings.progress, total=total, done=left.first) as watch,
+    ):
+        return ImportRun(
+            collector=Collector(
+                left.source,
+                first=left.first,
+                prepared=prepared(settings, left.source),
+                rejecting=rejecting,
+                stop_at_rejection=stops,
+                clock=clock,
+            ),
+            writer=BatchWriter(
+                maker,
+                unit,
+                isolate=settings.on_error == "isolate",
+                timeout=settings.timeout,
+                retries=retries,
+                progress=left.progress,
+                clock=clock,
+            ),
+            rejecting=rejecting,
+            size=size_of_batches(settings.batch_size, settings.max_hold),
+            progress=left.progress,
+            max_hold=settings.max_hold,
+            stop_at_rejection=stops,
+            is_cut_short=lambda: isinstance(items, Interruptible) and items.cut_short,
+            watch=watch,
+            clock=clock,
+        ).to_the_end(left.error)

@@ -2,11 +2,11 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hardlite.clock import Clock
-from hardlite.imports.preparing import OutcomeSource, PreparedAhead, PreparedOneByOne
+from hardlite.imports.preparing import OutcomeSource
 from hardlite.imports.rejecting import Rejecting
 from hardlite.reports.rejections import Rejection
 
@@ -47,8 +47,7 @@ class Collector:
     Args:
         source: the items.
         first: position of the next one.
-        prepare: makes of an item what is written; None writes the item itself.
-        workers: threads that prepare ahead of the batch; 0 prepares in the caller's own.
+        prepared: the items as they are written; None writes those of the source.
         rejecting: makes the rejections of items that cannot be prepared.
         stop_at_rejection: whether such an item ends its batch.
         clock: measures.
@@ -59,8 +58,7 @@ class Collector:
         source: Iterator[Any],
         *,
         first: int,
-        prepare: Callable[[Any], Any] | None,
-        workers: int,
+        prepared: OutcomeSource | None,
         rejecting: Rejecting,
         stop_at_rejection: bool,
         clock: Clock,
@@ -70,13 +68,7 @@ class Collector:
         self._rejecting = rejecting
         self._stop_at_rejection = stop_at_rejection
         self._clock = clock
-        self._prepared: OutcomeSource | None = None
-        if prepare is not None:
-            self._prepared = (
-                PreparedAhead(source, prepare, workers)
-                if workers
-                else PreparedOneByOne(source, prepare)
-            )
+        self._prepared = prepared
 
     def collect(self, size: int) -> Batch:
         """Return a batch of at most ``size`` items; an empty one means that none are left."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
 
-__all__ = ["Outcome", "OutcomeSource", "PreparedAhead", "PreparedOneByOne"]
+__all__ = ["ItemTask", "Outcome", "OutcomeSource", "PreparedAhead", "PreparedOneByOne"]
 
 _AHEAD: Final = 32
 """Items under way for each thread: as many as it prepares during a turn, and few in memory."""
@@ -66,7 +66,7 @@ class PreparedOneByOne:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Task:
+class ItemTask:
     """An item under way, with the context in which it is prepared and what comes of it."""
 
     item: Any
@@ -87,15 +87,23 @@ class PreparedAhead:
         source: the items.
         prepare: makes of an item what is written; several threads call it at once.
         workers: how many.
+        wait: waits for an item that is asked for.
     """
 
-    def __init__(self, source: Iterator[Any], prepare: Prepare, workers: int) -> None:
+    def __init__(
+        self,
+        source: Iterator[Any],
+        prepare: Prepare,
+        workers: int,
+        wait: Callable[[Future[Any]], object] = Future.exception,
+    ) -> None:
         self._source = source
         self._prepare = prepare
         self._workers = workers
+        self._wait = wait
         self._threads = 0
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._under_way: collections.deque[_Task] = collections.deque()
+        self._tasks: queue.SimpleQueue[ItemTask | None] = queue.SimpleQueue()
+        self._under_way: collections.deque[ItemTask] = collections.deque()
         self._ended = False
         self._failure: Exception | None = None
 
@@ -112,6 +120,7 @@ class PreparedAhead:
                     raise self._failure
                 return
             task = self._under_way.popleft()
+            self._wait(task.future)
             error = task.future.exception()
             if error is None:
                 yield Outcome(task.item, task.future.result())
@@ -140,9 +149,9 @@ class PreparedAhead:
             except Exception as error:  # noqa: BLE001 - it is told when it is its turn
                 self._ended, self._failure = True, error
             else:
-                self._begin(_Task(item, contextvars.copy_context(), Future()))
+                self._begin(ItemTask(item, contextvars.copy_context(), Future()))
 
-    def _begin(self, task: _Task) -> None:
+    def _begin(self, task: ItemTask) -> None:
         self._under_way.append(task)
         self._tasks.put(task)
         if self._threads < min(self._workers, len(self._under_way)):
@@ -155,7 +164,7 @@ class PreparedAhead:
             ).start()
 
 
-def _work(tasks: "queue.SimpleQueue[_Task | None]", prepare: Prepare) -> None:
+def _work(tasks: "queue.SimpleQueue[ItemTask | None]", prepare: Prepare) -> None:
     while (task := tasks.get()) is not None:
         if task.future.set_running_or_notify_cancel():
             try:

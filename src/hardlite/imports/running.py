@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from hardlite.clock import Clock
+from hardlite.imports.arguments import Watcher
 from hardlite.imports.batch_size import BatchSize
 from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.collecting import Batch, Collector
@@ -15,11 +16,9 @@ from hardlite.reports.batch_results import BatchResult, Outcome
 from hardlite.reports.report import ImportReport
 from hardlite.resume.progress import Progress
 
-__all__ = ["ImportRun", "Watcher"]
+__all__ = ["ImportRun"]
 
 _log = logging.getLogger("hardlite.batches")
-
-Watcher = Callable[[BatchResult], object]
 
 
 class ImportRun:

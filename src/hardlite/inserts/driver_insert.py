@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from hardlite.execution_options import hardened
 from hardlite.inserts.bound_rows import BoundRows, Values
 from hardlite.inserts.column_processors import ColumnProcessor, column_processor
 from hardlite.inserts.update_tally import UpdateTally
@@ -273,4 +274,4 @@ def _taker(keys: Sequence[str]) -> Callable[[Row], Values]:
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """Return the driver's connection, which knows whether a transaction is still open."""
-    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
+    return cast("sqlite3.Connection", hardened(connection.connection.dbapi_connection))

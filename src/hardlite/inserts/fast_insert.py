@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from hardlite.connections.awaited import on_driver
 from hardlite.inserts.bound_rows import BoundRows
 from hardlite.inserts.driver_insert import DriverInsert, Reach, driver_of, reach_of
 from hardlite.inserts.good_rows import GoodRows
@@ -146,7 +147,8 @@ class RowInserter:
     def _tally(self, within: Within) -> UpdateTally:
         if self._conflict != "update":
             return UpdateTally()
-        return tally_of(driver_of(connection_of(within)))
+        connection = connection_of(within)
+        return on_driver(connection.connection.dbapi_connection, tally_of, driver_of(connection))
 
     def _insert_alike(self, within: Within, keys: _Keys, rows: Sequence[Row]) -> int:
         """Insert rows with the same keys; count those that were skipped."""

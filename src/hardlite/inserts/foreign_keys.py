@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
-from hardlite.inserts.driver_insert import driver_of
 from hardlite.reports.constraints import Constraint
 
 __all__ = ["ForeignKeys"]
@@ -72,13 +71,14 @@ class ForeignKeys:
             rows: the values of each, as they are bound.
         """
         broken: list[Constraint | None] = [None] * len(rows)
-        cursor = driver_of(connection).cursor()
+        cursor = connection.connection.cursor()
         for first in range(0, len(rows) if self._sql else 0, self._rows):
             some = rows[first : first + self._rows]
             values = [row[place] for row in some for place in self._places]
             # One text for any number of rows is prepared once. NULL breaks no foreign key.
             values += [None] * (self._rows - len(some)) * len(self._places)
-            for (code,) in cursor.execute(self._sql, values):
+            cursor.execute(self._sql, values)
+            for (code,) in cursor.fetchall():
                 if code is not None:
                     row, key = divmod(code, len(self._constraints))
                     broken[first + row] = self._constraints[key]

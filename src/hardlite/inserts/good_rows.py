@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from hardlite.connections.awaited import on_driver
 from hardlite.connections.translation import told
 from hardlite.inserts.bound_rows import BoundRows
 from hardlite.inserts.driver_insert import Call, DriverInsert, driver_of
@@ -66,7 +67,8 @@ class GoodRows:
             # That error is no part of what comes now.
             tally.take_back()
             rest = _Rest(connection, insert, rows, tally, self._at_fault)
-            self._apart = rest.insert_from(call.failed_at, self._apart)
+            dbapi_connection = connection.connection.dbapi_connection
+            self._apart = on_driver(dbapi_connection, rest.insert_from, call.failed_at, self._apart)
             return self._faults(connection, insert, rows, rest.refused)
         self._apart = 1
         return []
@@ -111,9 +113,6 @@ class _Rest:
         at_fault: _AtFault,
     ) -> None:
         self._driver = driver_of(connection)
-        # The driver's own: the transaction is open, and nothing is to be asked before each row.
-        hardened = cast("AnyHardenedConnection", self._driver)
-        self._cursor = hardened.driver.cursor(hardened)
         self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
         self._rows = rows
@@ -132,6 +131,9 @@ class _Rest:
         Returns:
             Of how many it was at last.
         """
+        # The driver's own: the transaction is open, and nothing is to be asked before each row.
+        hardened = cast("AnyHardenedConnection", self._driver)
+        self._cursor = hardened.driver.cursor(hardened)
         count, size = self._rows.count, self._insert.rows
         while True:
             end = min(first + apart * size, count) if self._insert.group else count

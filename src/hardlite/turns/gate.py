@@ -10,43 +10,28 @@ transaction and queues again, so that many threads here get no more than one thr
 """
 
 import collections
+import functools
 import logging
 import math
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from hardlite.call_sites import call_site
 from hardlite.clock import Clock, system_clock
-from hardlite.errors import ReentrantWriteError
 from hardlite.turns.claims import Alone, Claim
-from hardlite.turns.gate_note import encode
 from hardlite.turns.holder import Holder
+from hardlite.turns.telling import holder_of, note_of, reentrant
 from hardlite.turns.turn import Turn
+from hardlite.turns.waiting import TurnTimeoutError, Waiter, WaitingTask, WaitingThread
 
 __all__ = ["Gate", "TurnTimeoutError"]
 
 _log = logging.getLogger("hardlite.gate")
 
-
-class TurnTimeoutError(Exception):
-    """The gate did not grant a turn in time; the connection turns this into a lock error."""
-
-    def __init__(self, waited: float, holder: Holder | None, ahead: int) -> None:
-        super().__init__(waited, holder, ahead)
-        self.waited = waited
-        self.holder = holder
-        self.ahead = ahead
-
-
-class _Waiter:
-    __slots__ = ("granted", "started", "turn")
-
-    def __init__(self, turn: Turn, started: float) -> None:
-        self.turn = turn
-        self.started = started
-        self.granted = threading.Lock()
-        self.granted.acquire()
+W = TypeVar("W", bound=Waiter)
+Aside = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs what takes a moment beside the loop, and awaits it."""
 
 
 class Gate:
@@ -73,7 +58,7 @@ class Gate:
         self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._turn: Turn | None = None
-        self._queue: collections.deque[_Waiter] = collections.deque()
+        self._queue: collections.deque[Waiter] = collections.deque()
         # A turn may be released by the garbage collector while this very thread is inside the
         # lock; so a release only notes the turn here, and whoever has the lock settles it.
         self._ended: collections.deque[Turn] = collections.deque()
@@ -100,28 +85,39 @@ class Gate:
             TurnTimeoutError: the timeout passed first.
             ReentrantWriteError: this thread has the turn already, so it would wait for itself.
         """
-        started = self.clock.now()
-        turn = Turn(
-            clock=self.clock,
-            end=self.release,
-            site=call_site(),
-            label=label,
-            since=started,
-            warn_hold=warn_hold,
-            unordered=unordered,
-        )
+        turn = self._new_turn(label, warn_hold, unordered=unordered)
         turn.use()
         try:
-            waiter = self._enter(turn, started)
+            waiter = self._enter(turn, WaitingThread)
             if waiter is not None:
                 self._wait(waiter, timeout, warn_wait)
-            if self._claim.shared and not unordered:
-                self._claim.write_note(self._note(turn))
-            return turn
+            return self._begin(turn)
         except BaseException:
-            # An interrupt must not leave a turn that nobody holds or a place that nobody wants.
-            self._withdraw(turn)
-            self.release(turn)
+            self._leave(turn)
+            raise
+
+    async def take_awaited(
+        self,
+        timeout: float,
+        *,
+        aside: Aside,
+        label: str = "",
+        warn_wait: float = math.inf,
+        warn_hold: float = math.inf,
+    ) -> Turn:
+        """Await the turn in a task, which can be cancelled; its loop goes on meanwhile.
+
+        It is `take` in all else; ``aside`` runs what looks at other processes, beside the loop.
+        """
+        turn = self._new_turn(label, warn_hold, awaited=True)
+        turn.use_in_task()
+        try:
+            waiter = self._enter(turn, WaitingTask)
+            if waiter is not None:
+                await self._await(waiter, timeout, warn_wait, aside)
+            return self._begin(turn)
+        except BaseException:
+            self._leave(turn)
             raise
 
     @property
@@ -134,26 +130,18 @@ class Gate:
         return self.own_holder() or self._elsewhere()
 
     def own_holder(self) -> Holder | None:
-        """Say which thread of this process has the turn."""
+        """Say which thread or task of this process has the turn."""
         turn = self._turn
-        return None if turn is None else self._describe(turn)
+        return None if turn is None else holder_of(turn, turn.held())
 
     def queue(self) -> tuple[Holder, ...]:
-        """Say which threads of this process wait for a turn, in order."""
-        now, names = self.clock.now(), _thread_names()
-        return tuple(
-            Holder(
-                pid=os.getpid(),
-                thread=names.get(waiter.turn.owner),
-                held=now - waiter.started,
-                site=waiter.turn.site,
-                label=waiter.turn.label or None,
-            )
-            for waiter in list(self._queue)
-        )
+        """Say which threads and tasks of this process wait for a turn, in order."""
+        now = self.clock.now()
+        turns = [waiter.turn for waiter in list(self._queue)]
+        return tuple(holder_of(turn, now - turn.asked) for turn in turns)
 
     def waiting(self) -> int:
-        """Count the threads that wait for a turn."""
+        """Count the threads and tasks that wait for a turn."""
         return len(self._queue)
 
     def release(self, turn: Turn) -> None:
@@ -169,7 +157,28 @@ class Gate:
         """Let go of everything shared with the parent, in a child that a fork has made."""
         self._claim.forget()
 
-    def _enter(self, turn: Turn, started: float) -> _Waiter | None:
+    def _new_turn(self, label: str, warn_hold: float, **kind: bool) -> Turn:
+        return Turn(
+            clock=self.clock,
+            end=self.release,
+            site=call_site(),
+            label=label,
+            asked=self.clock.now(),
+            warn_hold=warn_hold,
+            **kind,
+        )
+
+    def _begin(self, turn: Turn) -> Turn:
+        if self._claim.shared and not turn.unordered:
+            self._claim.write_note(note_of(turn, self.clock.wall()))
+        return turn
+
+    def _leave(self, turn: Turn) -> None:
+        """Leave no turn that nobody holds, nor a place that nobody wants, after an interrupt."""
+        self._withdraw(turn)
+        self.release(turn)
+
+    def _enter(self, turn: Turn, kind: type[W]) -> W | None:
         """Take the free turn and return None, or join the queue."""
         try:
             with self._lock:
@@ -178,36 +187,50 @@ class Gate:
                     if turn.unordered or self._claim.held or self._try_claim():
                         self._turn = turn
                         return None
-                elif current is not None and current.is_mine() and current not in self._ended:
-                    raise self._reentrant(current, turn)
-                waiter = _Waiter(turn, started)
+                elif current and current.is_in_the_way(turn) and current not in self._ended:
+                    raise reentrant(self.name, current, turn)
+                waiter = kind(turn)
                 self._queue.append(waiter)
                 self._advance()
                 return waiter
         finally:
             self._settle()
 
-    def _wait(self, waiter: _Waiter, timeout: float, warn_wait: float) -> None:
-        if self._granted_within(waiter, timeout, warn_wait):
-            return
-        holder, ahead = self.holder(), self._ahead_of(waiter)
-        if self._withdraw(waiter.turn):
-            raise TurnTimeoutError(self.clock.now() - waiter.started, holder, ahead)
+    def _wait(self, waiter: WaitingThread, timeout: float, warn_wait: float) -> None:
+        for seconds, in_vain in self._waits(waiter, timeout, warn_wait):
+            if waiter.is_told(seconds):
+                return
+            in_vain()
 
-    def _granted_within(self, waiter: _Waiter, timeout: float, warn_wait: float) -> bool:
-        quiet = min(timeout, warn_wait, threading.TIMEOUT_MAX)
-        if waiter.granted.acquire(timeout=quiet):
-            return True
-        if quiet == timeout:
-            return False
-        waited = self.clock.now() - waiter.started
+    async def _await(
+        self, waiter: WaitingTask, timeout: float, warn_wait: float, aside: Aside
+    ) -> None:
+        for seconds, in_vain in self._waits(waiter, timeout, warn_wait):
+            if await waiter.is_told(seconds):
+                return
+            await aside(in_vain)
+
+    def _waits(
+        self, waiter: Waiter, timeout: float, warn_wait: float
+    ) -> Iterator[tuple[float, Callable[[], None]]]:
+        """Yield how long to wait, and what to do if that was in vain."""
+        if warn_wait < timeout:
+            yield warn_wait, functools.partial(self._warn, waiter)
+            timeout -= warn_wait
+        yield timeout, functools.partial(self._give_up, waiter)
+
+    def _warn(self, waiter: Waiter) -> None:
         _log.warning(
             "waiting for a turn on %s since %.1f s; it is held by %s",
             self.name,
-            waited,
+            self.clock.now() - waiter.turn.asked,
             self.holder() or "nobody any more",
         )
-        return waiter.granted.acquire(timeout=min(timeout - quiet, threading.TIMEOUT_MAX))
+
+    def _give_up(self, waiter: Waiter) -> None:
+        holder, ahead = self.holder(), self._ahead_of(waiter)
+        if self._withdraw(waiter.turn):
+            raise TurnTimeoutError(self.clock.now() - waiter.turn.asked, holder, ahead)
 
     def _withdraw(self, turn: Turn) -> bool:
         """Leave the queue; say no if the turn was granted in the meantime."""
@@ -218,7 +241,7 @@ class Gate:
         self._settle()
         return bool(places)
 
-    def _ahead_of(self, waiter: _Waiter) -> int:
+    def _ahead_of(self, waiter: Waiter) -> int:
         queue = list(self._queue)
         return queue.index(waiter) if waiter in queue else 0
 
@@ -264,37 +287,12 @@ class Gate:
                 if not self._claim.held:
                     return
             now = self.clock.now()
-            first.turn.since, first.turn.waited = now, now - first.started
+            first.turn.since, first.turn.waited = now, now - first.turn.asked
             self._turn = first.turn
         if self._queue and self._queue[0].turn is self._turn:
-            if self._queue[0].granted.locked():
-                self._queue[0].granted.release()
+            if not self._queue[0].tell():
+                self._ended.append(self._queue[0].turn)
             self._queue.popleft()
 
     def _try_claim(self) -> bool:
         return not self._claim.sought and self._claim.try_now()
-
-    def _describe(self, turn: Turn) -> Holder:
-        return Holder(
-            pid=os.getpid(),
-            thread=_thread_names().get(turn.owner, "a thread that has ended"),
-            held=turn.held(),
-            site=turn.site,
-            label=turn.label or None,
-        )
-
-    def _note(self, turn: Turn) -> bytes:
-        name = threading.current_thread().name
-        return encode(os.getpid(), self.clock.wall(), f"thread {name!r}", turn.site, turn.label)
-
-    def _reentrant(self, current: Turn, asking: Turn) -> ReentrantWriteError:
-        return ReentrantWriteError(
-            f"This thread already has the turn on {self.name}, taken at {current.site}, "
-            f"and asks for another one on a second connection at {asking.site}: "
-            "it would wait for itself",
-            "Use the first session or connection for both writes, or commit it before the second.",
-        )
-
-
-def _thread_names() -> dict[int | None, str]:
-    return {thread.ident: f"thread {thread.name!r}" for thread in threading.enumerate()}

@@ -76,19 +76,34 @@ def _warn(gate: Gate, turn: Turn) -> None:
         "a turn on %s is still held by %s%s",
         gate.name,
         gate.own_holder() or "a thread that has just ended it",
-        _place(turn.owner),
+        _place(turn),
     )
 
 
-def _place(thread: int) -> str:
+def _place(turn: Turn) -> str:
     """Tell where a thread is: the innermost line, and the one of the program that led there."""
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - the documented way to a frame
+    if turn.awaited:
+        return _place_of_task(turn)
+    frame = sys._current_frames().get(turn.owner)  # noqa: SLF001 - the documented way to a frame
     if frame is None:
         return ""
     here = site_of(frame)
     caller = _caller(frame)
     called = "" if caller in {None, here} else f", called from {caller}"
     return f"; its thread is now at {here}{called}"
+
+
+def _place_of_task(turn: Turn) -> str:
+    """Tell where a task waits: the innermost line of the program."""
+    place = ""
+    step: object = None if turn.task is None else turn.task.get_coro()
+    while (frame := getattr(step, "cr_frame", None)) is not None:
+        caller = _caller(frame)
+        # What waits in a coroutine has no caller by itself: each is found by the one before it.
+        if caller == site_of(frame):
+            place = f"; its task is now at {caller}"
+        step = getattr(step, "cr_await", None)
+    return place
 
 
 def _caller(frame: types.FrameType | None) -> CallSite | None:
