@@ -28,6 +28,7 @@ inserts
 rows
 imports
 sources
+integrations
 demo
 cli
 """
