@@ -106,7 +106,7 @@ def test_a_downgrade_that_fails_names_the_revision_that_it_takes_back(
     project: AlembicProject,
 ) -> None:
     project.family()
-    project.add("two", "pass", 'op.drop_table("nothing")')
+    project.add("two", "pass", 'op.drop_table("missing")')
     project.upgrade()
 
     with pytest.raises(MigrationFailedError) as caught:

@@ -1,6 +1,7 @@
 """`run_migrations`: the body of an ``env.py``."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ from hardlite.integrations.alembic.backups import Backups
 from hardlite.integrations.alembic.contexts import AlembicContext
 from hardlite.integrations.alembic.driver_thread import pause_for
 from hardlite.integrations.alembic.happenings import Tell
+from hardlite.integrations.alembic.orders import ATTRIBUTE, Orders
+from hardlite.integrations.alembic.rehearsal import Rehearsal, copied
 from hardlite.integrations.alembic.run import Run, Surroundings
 from hardlite.integrations.alembic.run_lock import one_run_at_a_time
 
@@ -85,16 +88,23 @@ def run_migrations(
             f"run_migrations decides {', '.join(wrong)} itself",
             "Leave it out. The connection is passed as connectable=.",
         )
+    orders: Orders = context.config.attributes.get(ATTRIBUTE) or Orders()
+    orders.were_read = True
     if connectable is None:
         connectable = context.config.attributes.get("connection")
     options = {"target_metadata": target_metadata, "render_as_batch": True, **options}
     if context.is_offline_mode():
         _write(context, _url(context, url), options)
         return
-    surroundings = Surroundings(options=options, backups=backups, clock=system_clock, tell=progress)
+    surroundings = Surroundings(
+        options=options, backups=backups, clock=system_clock, tell=orders.tell or progress
+    )
 
     def run(connection: Connection) -> None:
-        _run(context, connection, timeout, surroundings)
+        if orders.rehearsal is None:
+            _run(context, connection, timeout, surroundings)
+        else:
+            _rehearse(context, connection, surroundings, orders.rehearsal)
 
     if connectable is None or isinstance(connectable, Connection | Engine):
         with _connection(context, connectable, url) as connection:
@@ -130,6 +140,24 @@ def _run(
         pause=pause_for(connection, surroundings.clock),
         tell=surroundings.tell,
     ):
+        run.migrate()
+
+
+def _rehearse(
+    context: AlembicContext,
+    connection: Connection,
+    surroundings: Surroundings,
+    rehearsal: Rehearsal,
+) -> None:
+    """Migrate a copy; nobody else works on that, and it needs no backup."""
+    opened = _hardened(connection)
+    rehearsal.database = opened.file
+    with copied(opened) as copy, rehearsal.counting(copy):
+        noting = dataclasses.replace(
+            surroundings, backups=None, tell=lambda happening: rehearsal.note(happening, copy)
+        )
+        run = Run(context, copy, _hardened(copy), noting)
+        run.may_migrate()
         run.migrate()
 
 
