@@ -7,7 +7,11 @@ import hypothesis
 import sqlalchemy
 
 # One module for each kind of resource; see CONTRIBUTING.md.
-pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.drivers"]
+pytest_plugins = [
+    "hardlite.integrations.pytest",
+    "tests.fixtures.databases",
+    "tests.fixtures.drivers",
+]
 
 # A deadline is a timing assertion: on a busy machine it says nothing about the code.
 hypothesis.settings.register_profile("hardlite", deadline=None)
