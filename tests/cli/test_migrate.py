@@ -45,7 +45,7 @@ def test_upgrade_goes_to_the_head_and_keeps_the_children(
 
     assert (ran.code, ran.out) == (0, "")
     assert ran.err.splitlines() == [
-        f"backing up to {project.database}",
+        f"backing up {project.database}",
         "revision two",
         "rebuilding parent (1 rows)",
         "done",

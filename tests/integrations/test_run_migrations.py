@@ -9,7 +9,7 @@ import sys
 import pytest
 from alembic import command
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hardlite import (
@@ -396,6 +396,47 @@ def test_other_options_are_alembics(project: AlembicProject) -> None:
     project.upgrade()
 
     assert project.sql("SELECT version_num FROM steps") == [("one",)]
+
+
+def test_a_profile_without_foreign_keys_stays_without_them(
+    project: AlembicProject, make_engine: EngineFactory
+) -> None:
+    project.family()
+    project.add("two", REBUILD)
+
+    with make_engine(foreign_keys=False).connect() as connection:
+        project.upgrade(connection=connection)
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 0
+
+
+def test_what_another_program_has_migrated_meanwhile_is_not_done_again(
+    project: AlembicProject, engine: Engine
+) -> None:
+    """It does not know of the lock file, and comes between the first look and the turn."""
+    project.family()
+    project.add("two", "raise AssertionError")
+    done: list[object] = []
+
+    def another_program(_: Connection) -> None:
+        if not done:
+            done.append(project.sql("UPDATE alembic_version SET version_num = 'two'"))
+
+    event.listen(engine, "rollback", another_program)
+    project.upgrade(connection=engine)
+
+    assert done
+    assert (project.version(), project.backups()) == ("two", [])
+
+
+def test_another_database_is_migrated_as_alembic_does_it(project: AlembicProject) -> None:
+    project.settings(f"other:///{project.database}")
+    project.add("one", FAMILY)
+    project.add("two", 'op.execute("PRAGMA foreign_keys=OFF")')
+
+    project.upgrade()
+
+    assert project.version() == "two"
+    assert project.backups() == []
 
 
 # Without a connection

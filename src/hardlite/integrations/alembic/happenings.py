@@ -16,7 +16,7 @@ class Happening:
     Attributes:
         what: ``"waiting"`` for another process that migrates, ``"backup"``, ``"revision"``,
             ``"rebuild"`` of a table, or ``"done"``.
-        name: who is waited for, the backup's path, the revision, or the table; empty at the end.
+        name: who is waited for, the database, the revision, or the table; empty at the end.
         rows: how many rows the table has that is rebuilt.
 
     >>> print(Happening(what="rebuild", name="flights", rows=336776))
@@ -28,17 +28,13 @@ class Happening:
     rows: int | None = None
 
     def __str__(self) -> str:
-        match self.what:
-            case "waiting":
-                return f"waiting for another run of migrations: {self.name}"
-            case "backup":
-                return f"backing up to {self.name}"
-            case "revision":
-                return f"revision {self.name}"
-            case "rebuild":
-                return f"rebuilding {self.name} ({self.rows:,} rows)"
-            case "done":
-                return "done"
+        if self.what == "waiting":
+            return f"waiting for another run of migrations: {self.name}"
+        if self.what == "rebuild":
+            return f"rebuilding {self.name} ({self.rows:,} rows)"
+        if self.what == "backup":
+            return f"backing up {self.name}"
+        return f"revision {self.name}" if self.what == "revision" else "done"
 
 
 Tell = Callable[[Happening], None]
