@@ -31,7 +31,7 @@ def upgrade() -> None:
     op.create_table(
         "desks",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("served", sa.Integer(), nullable=False),
+        sa.Column("served", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -66,8 +66,6 @@ def upgrade() -> None:
         sa.Column("dest", sa.String(), nullable=False),
         sa.Column("air_time", sa.Integer(), nullable=True),
         sa.Column("distance", sa.Integer(), nullable=False),
-        sa.Column("hour", sa.Integer(), nullable=False),
-        sa.Column("minute", sa.Integer(), nullable=False),
         sa.Column("time_hour", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["carrier"], ["airlines.carrier"]),
         sa.ForeignKeyConstraint(["dest"], ["airports.faa"]),
@@ -80,7 +78,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("desk_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["desk_id"], ["desks.id"]),
+        sa.ForeignKeyConstraint(["desk_id"], ["desks.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(

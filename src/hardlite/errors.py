@@ -19,7 +19,9 @@ __all__ = [
     "FileReplacedError",
     "HardliteError",
     "ImportRejectedError",
+    "LeftoverTableError",
     "LockedByOtherError",
+    "MigrationFailedError",
     "MissingExtraError",
     "PragmaRejectedError",
     "ReadOnlySessionError",
@@ -120,6 +122,42 @@ class ResumeRefusedError(UsageError):
     """A resume key is in use, or belongs to another import; nothing was written under it."""
 
     slug = "resume-refused"
+
+
+class LeftoverTableError(UsageError):
+    """A rebuild that was cut off outside of a transaction left its table; nothing was migrated."""
+
+    slug = "leftover-table"
+
+
+class MigrationFailedError(HardliteError):
+    """A run of migrations failed, and was rolled back; its cause is the error that did it.
+
+    Attributes:
+        revision: the revision that failed.
+        statement: the SQL that failed, or was run last; None if there was none.
+        backup: the path of the backup that was made before the run; None if none was made.
+    """
+
+    slug = "migration-failed"
+
+    def __init__(
+        self,
+        what: str,
+        hint: str,
+        *,
+        revision: str,
+        statement: str | None,
+        backup: str | None,
+    ) -> None:
+        super().__init__(what, hint)
+        self.revision = revision
+        self.statement = statement
+        self.backup = backup
+
+    def __reduce__(self) -> tuple[Callable[..., "MigrationFailedError"], tuple[str, str]]:
+        facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
+        return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
 
 
 class ImportRejectedError(HardliteError):

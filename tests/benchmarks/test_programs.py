@@ -230,3 +230,11 @@ def test_crash_writers_count_what_they_commit(tmp_path: Path) -> None:
         (count,) = connection.execute("SELECT n FROM cnt").fetchone()
     assert told == f"commits {count}\n"
     assert re.fullmatch(r"checkpoints \d+\n", checkpoints)
+
+
+def test_migrations_run_by_many_at_once_and_killed_are_whole() -> None:
+    told = printed_by(
+        "migrations.py", "--rounds", "1", "--kills", "1", "--rows", "100", "--processes", "2"
+    )
+
+    assert told.endswith("nothing was wrong\n")

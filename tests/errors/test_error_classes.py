@@ -20,7 +20,9 @@ from hardlite.errors import (
     FileReplacedError,
     HardliteError,
     ImportRejectedError,
+    LeftoverTableError,
     LockedByOtherError,
+    MigrationFailedError,
     MissingExtraError,
     PragmaRejectedError,
     ReadOnlySessionError,
@@ -47,6 +49,7 @@ PLAIN = [
     ReentrantWriteError,
     ReadOnlySessionError,
     ResumeRefusedError,
+    LeftoverTableError,
 ]
 HOLDER = Holder(pid=7, thread="thread 'x'", held=1.5, site=CallSite("app.py", 3, "save"))
 
@@ -83,6 +86,7 @@ def locked(
 
 def test_these_tests_know_every_error() -> None:
     special = {ImportRejectedError, MissingExtraError, DatabaseLockedError, StaleSnapshotError}
+    special.add(MigrationFailedError)
     of_the_driver = {LockedByOtherError, FileReplacedError}
     kinds = special.union(PLAIN, of_the_driver, {DatabaseReplacedError, DriverFaultError})
     known = {kind.__name__ for kind in kinds}
@@ -114,6 +118,15 @@ def test_a_missing_extra_names_the_command_that_brings_it_also_after_pickling() 
     assert "pip install 'hardlite[cli]'" in error.hint
     assert str(again) == str(error) == f"{error.args[0]}. {error.hint} [missing-extra]"
     assert (again.extra, again.needed_by) == ("cli", "The command line")
+
+
+def test_a_failed_migration_keeps_its_facts_also_after_pickling() -> None:
+    error = MigrationFailedError(WHAT, HINT, revision="0003", statement="DROP", backup="app.db-b")
+    again = pickled(error)
+
+    assert type(again) is MigrationFailedError
+    assert str(again) == str(error) == f"{WHAT}. {HINT} [migration-failed]"
+    assert (again.revision, again.statement, again.backup) == ("0003", "DROP", "app.db-b")
 
 
 def test_an_import_error_keeps_its_report_also_after_pickling(make_engine: EngineFactory) -> None:
@@ -215,6 +228,8 @@ def test_the_drivers_face_has_sqlites_code_and_keeps_its_facts_when_pickled(
         (ReentrantWriteError, {UsageError}),
         (ResumeRefusedError, {UsageError}),
         (ReadOnlySessionError, {UsageError}),
+        (LeftoverTableError, {UsageError}),
+        (MigrationFailedError, {HardliteError}),
         (ImportRejectedError, {HardliteError}),
         (DriverFaultError, {HardliteError, exc.OperationalError}),
         (DatabaseLockedError, {DriverFaultError}),

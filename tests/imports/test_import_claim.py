@@ -244,7 +244,7 @@ def test_a_lock_that_cannot_be_asked_for_leaves_nothing_open(
     db_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on file systems that know no locks."""
-    import hardlite.resume.import_claim as module
+    import hardlite.lock_holders.claim_files as module
 
     opened: list[int] = []
 

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, inspect
+from sqlalchemy import Engine, MetaData, inspect, text
 
 from hardlite import batched_unit_of_work, resume_points
 from hardlite.demo.schema import Base
@@ -78,7 +78,62 @@ def test_a_second_upgrade_finds_nothing_to_do(config: Config, engine: Engine) ->
 def test_offline_mode_writes_sql_and_touches_no_file(
     config: Config, db_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command.upgrade(config, "head", sql=True)
+    """As far as there are neither rows to be looked at nor tables to be reflected."""
+    command.upgrade(config, "0003", sql=True)
 
     assert "CREATE TABLE flights" in capsys.readouterr().out
     assert not db_path.exists()
+
+
+FLIGHT = """
+    INSERT INTO flights (
+        id, year, month, day, sched_dep_time, sched_arr_time, carrier, flight, origin, dest,
+        distance, time_hour
+    ) VALUES (:id, 2013, 1, 1, :time, 700, 'UA', :id, 'JFK', 'LAX', 2475, '2013-01-01 05:00:00')
+"""
+
+
+def fill_the_old_schema(engine: Engine) -> None:
+    """Flights without their scheduled hour, and desks with visits, one of which never served."""
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO airlines VALUES ('UA', 'United')"))
+        for code in ("JFK", "LAX"):
+            connection.execute(
+                text("INSERT INTO airports VALUES (:code, 'x', 0, 0, 0, 0, 'A', NULL)"),
+                {"code": code},
+            )
+        times = [{"id": number, "time": 500 + number % 60} for number in range(1, 2501)]
+        connection.execute(text(FLIGHT), times)
+        connection.execute(text("INSERT INTO desks VALUES (1, 7), (2, NULL)"))
+        connection.execute(text("INSERT INTO visits VALUES (1, 1, 1), (2, 2, 1)"))
+
+
+def test_old_rows_go_through_all_revisions_and_none_is_lost(config: Config, engine: Engine) -> None:
+    command.upgrade(config, "0002")
+    fill_the_old_schema(engine)
+
+    command.upgrade(config, "head")
+
+    with engine.connect() as connection:
+        wrong = connection.execute(
+            text("SELECT count(*) FROM flights WHERE hour * 100 + minute IS NOT sched_dep_time")
+        )
+        assert wrong.scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM flights")).scalar() == 2500
+        assert connection.execute(text("SELECT served FROM desks")).all() == [(7,), (0,)]
+        assert connection.execute(text("SELECT id FROM visits")).all() == [(1,), (2,)]
+
+
+def test_the_hours_are_filled_again_after_a_downgrade(config: Config, engine: Engine) -> None:
+    command.upgrade(config, "0002")
+    fill_the_old_schema(engine)
+    command.upgrade(config, "head")
+    command.downgrade(config, "0002")
+
+    command.upgrade(config, "head")
+
+    assert [point.key for point in resume_points(engine)] == ["migration 0004"]
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT count(*) FROM flights WHERE hour = 5"))
+        assert found.scalar() == 2500
+        assert connection.execute(text("SELECT count(*) FROM visits")).scalar() == 2

@@ -6,6 +6,7 @@ import typer
 
 from hardlite.cli.demo_command import demo_command
 from hardlite.cli.import_command import import_command
+from hardlite.cli.migrate_command import migrate
 from hardlite.cli.versions import versions
 from hardlite.cli.who_command import who_command
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("import")(import_command)
 app.command("demo")(demo_command)
 app.command("who")(who_command)
+app.add_typer(migrate, name="migrate")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with one argument

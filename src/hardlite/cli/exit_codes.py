@@ -17,6 +17,9 @@ class ExitCode(enum.IntEnum):
     SOMEBODY_HOLDS = 1
     """Somebody holds a lock or waits for one."""
 
+    WOULD_LOSE = 1
+    """Migrations would lose rows."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 

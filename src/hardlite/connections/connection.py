@@ -133,6 +133,8 @@ class AnyHardenedConnection(TransactionOwner):
     def commit(self) -> None:
         """COMMIT; the turn ends when it has returned."""
         self.require_own_process()
+        if self.guard is not None:
+            self.guard("COMMIT")
         try:
             super().commit()
         finally:
@@ -142,6 +144,8 @@ class AnyHardenedConnection(TransactionOwner):
         """ROLLBACK; the turn ends when it has returned."""
         if self._is_inherited:
             return
+        if self.guard is not None:
+            self.guard("ROLLBACK")
         try:
             super().rollback()
         finally:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from hardlite.errors import ConfigurationError
 
-__all__ = ["restore_foreign_keys", "suspend_foreign_keys"]
+__all__ = ["restore_foreign_keys", "suspend_foreign_keys", "switch_off_foreign_keys"]
 
 _log = logging.getLogger("hardlite.connection")
 
@@ -45,15 +45,28 @@ def suspend_foreign_keys(
             "Run the migration in a transaction, without AUTOCOMMIT; or with foreign keys off, by "
             "adding hardlite_foreign_keys=off to its URL.",
         )
-    if not connection.in_transaction:
-        run("PRAGMA foreign_keys = OFF")
-    else:
-        _switch_off_inside(connection)
+    switch_off_foreign_keys(connection, run)
     _log.warning(
         "a table of %s is rebuilt by Alembic's batch mode: foreign keys are not enforced until "
         "this transaction ends; run PRAGMA foreign_key_check afterwards",
         database,
     )
+    return True
+
+
+def switch_off_foreign_keys(connection: sqlite3.Connection, run: Run) -> bool:
+    """Stop enforcing foreign keys, inside a transaction too; say whether they were enforced.
+
+    Raises:
+        ConfigurationError: a transaction is open, and this Python cannot do it inside of one.
+    """
+    (enforced,) = run("PRAGMA foreign_keys").fetchone()
+    if not enforced:
+        return False
+    if connection.in_transaction:
+        _switch_off_inside(connection)
+    else:
+        run("PRAGMA foreign_keys = OFF")
     return True
 
 

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from hardlite.clock import system_clock
-from hardlite.connections import locked
+from hardlite.connections import locked, table_rebuild
 from hardlite.connections.awaited import AnyGate
 from hardlite.connections.commit_tally import count_commit
 from hardlite.connections.drivers import SQLITE3, AnyConnection, Driver
 from hardlite.connections.file_identity import FileIdentity
 from hardlite.connections.statements import Kind, kinds_of_script
-from hardlite.connections.table_rebuild import restore_foreign_keys, suspend_foreign_keys
 from hardlite.connections.transactions import Plan, known_plan, refusal, writes
 from hardlite.connections.write_lock import take_write_lock
 from hardlite.errors import UsageError
@@ -42,6 +41,7 @@ class TransactionOwner(AnyConnection):
         timeout: seconds to wait for a turn.
         reads_pass: a read needs no look at the transaction first.
         is_given_up: says whether nobody waits any more for what is being done.
+        guard: is given what may end the transaction, and may raise.
     """
 
     driver: ClassVar[Driver] = SQLITE3
@@ -57,6 +57,7 @@ class TransactionOwner(AnyConnection):
         self._snapshot = False
         self._foreign_keys_suspended = False
         self._has_attached = False
+        self.guard: Callable[[str], None] | None = None
         self._gate: AnyGate | None = None
         self._writable = True
         self.profile = _DEFAULT
@@ -102,7 +103,7 @@ class TransactionOwner(AnyConnection):
 
     def set_mode(self, mode: TransactionMode, *, reader: bool = False) -> None:
         """Choose how the next transaction begins, and whether it may write."""
-        self.mode: TransactionMode = mode
+        self.mode = mode
         self._reader = reader
         self._choose_read_path()
 
@@ -132,6 +133,8 @@ class TransactionOwner(AnyConnection):
         self.require_own_process()
         if kind is _READ and self.in_transaction:
             return False
+        if self.guard is not None:
+            self.guard(sql)
         plan = known_plan(
             kind,
             self.mode,
@@ -197,6 +200,14 @@ class TransactionOwner(AnyConnection):
             self.before(Kind.WRITE)
         finally:
             self.timeout = usual
+
+    def begin_without_foreign_keys(self) -> None:
+        """Begin as `begin_writing` does, with foreign keys off until the transaction ends."""
+        self._foreign_keys_suspended |= table_rebuild.switch_off_foreign_keys(self, self.run)
+        try:
+            self.begin_writing()
+        finally:
+            self._settle_if_over(kept=False)
 
     def run(self, sql: str) -> sqlite3.Cursor:
         """Run a statement past everything that hardlite adds."""
@@ -265,7 +276,7 @@ class TransactionOwner(AnyConnection):
             self._identity.require_before()
 
     def _suspend_foreign_keys(self, *, for_one_statement: bool) -> None:
-        self._foreign_keys_suspended |= suspend_foreign_keys(
+        self._foreign_keys_suspended |= table_rebuild.suspend_foreign_keys(
             self,
             self.run,
             self.file,
@@ -283,7 +294,7 @@ class TransactionOwner(AnyConnection):
             self._release()
         if self._foreign_keys_suspended:
             self._foreign_keys_suspended = False
-            restore_foreign_keys(self.run)
+            table_rebuild.restore_foreign_keys(self.run)
         if wrote and self._identity is not None:
             self._identity.require_after()
 

@@ -123,5 +123,5 @@ class Visit(Base):
     __tablename__ = "visits"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    desk_id: Mapped[int] = mapped_column(ForeignKey(Desk.id))
+    desk_id: Mapped[int] = mapped_column(ForeignKey(Desk.id, ondelete="CASCADE"))
     number: Mapped[int]
