@@ -339,7 +339,10 @@ def test_a_turn_that_is_held_for_long_is_logged_with_the_line_where_its_task_wai
     run: Run, opened: Opened, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
-        async with opened(warn_hold=0) as engine, writing(engine):
+        async with opened() as engine, writing(engine):
+            # Not sooner: the thread that looks at holds would tell of what was before.
+            assert gate.turn is not None
+            gate.turn.warn_hold = 0
             assert await asyncio.to_thread(look_at_holds, [gate])
 
     run(main())

@@ -8,28 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hardlite import BatchResult
 from hardlite.cli.progress_view import progress_view
 from hardlite.sources import open_source
+from tests.fixtures.reports import batch
 
 Write = Callable[[str, str | bytes], Path]
 
-BATCH = BatchResult(
-    index=0,
-    first_item=0,
-    last_item=499,
-    items=500,
-    committed=500,
-    rejected=0,
-    skipped=0,
-    outcome="committed",
-    attempts=1,
-    wait=0.0,
-    hold=0.0,
-    prepare=0.0,
-    ended=0.0,
-    error=None,
-)
+BATCH = batch(0, last_item=499, items=500, committed=500, wait=0.0, hold=0.0, prepare=0.0)
 
 
 @dataclasses.dataclass

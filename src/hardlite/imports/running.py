@@ -124,9 +124,11 @@ class ImportRun:
         self._rejecting.keep(rejections)
         if batch.items:
             self._size.learn(len(batch.items), written.hold)
+        failure = written.failure or self._pass(batch)
         self._log(result)
+        # Last: a batch that was told of is done, whatever happens next.
         self._watch(result)
-        return written.failure or self._pass(batch)
+        return failure
 
     def _marks(self, batch: Batch) -> Sequence[int]:
         """Return for each item up to where all is done once it is in, rejected ones included."""

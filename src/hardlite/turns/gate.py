@@ -14,7 +14,7 @@ import functools
 import logging
 import math
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from hardlite.call_sites import call_site
@@ -30,6 +30,7 @@ __all__ = ["Gate", "TurnTimeoutError"]
 _log = logging.getLogger("hardlite.gate")
 
 W = TypeVar("W", bound=Waiter)
+_Wait = tuple[float, Callable[[], None]]
 Aside = Callable[[Callable[[], None]], Awaitable[None]]
 """Runs what takes a moment beside the loop, and awaits it."""
 
@@ -210,14 +211,13 @@ class Gate:
                 return
             await aside(in_vain)
 
-    def _waits(
-        self, waiter: Waiter, timeout: float, warn_wait: float
-    ) -> Iterator[tuple[float, Callable[[], None]]]:
-        """Yield how long to wait, and what to do if that was in vain."""
-        if warn_wait < timeout:
-            yield warn_wait, functools.partial(self._warn, waiter)
-            timeout -= warn_wait
-        yield timeout, functools.partial(self._give_up, waiter)
+    def _waits(self, waiter: Waiter, timeout: float, warn_wait: float) -> list[_Wait]:
+        """Return how long to wait, once or twice, each with what to do if that was in vain."""
+        # No generator: an interrupt on its way out of one that is left early would be lost.
+        give_up = functools.partial(self._give_up, waiter)
+        if warn_wait >= timeout:
+            return [(timeout, give_up)]
+        return [(warn_wait, functools.partial(self._warn, waiter)), (timeout - warn_wait, give_up)]
 
     def _warn(self, waiter: Waiter) -> None:
         _log.warning(
