@@ -247,6 +247,17 @@ def test_an_engine_may_be_passed(project: AlembicProject, engine: Engine) -> Non
     assert inspect(engine).has_table("child")
 
 
+def test_the_environment_may_name_an_engine_of_its_own(
+    project: AlembicProject, engine: Engine
+) -> None:
+    project.add("one", FAMILY)
+    project.env("connectable=context.config.attributes['own']")
+
+    project.upgrade(own=engine, connection="nothing that could be migrated")
+
+    assert inspect(engine).has_table("child")
+
+
 def test_the_transaction_of_a_passed_connection_is_its_owners(
     project: AlembicProject, engine: Engine
 ) -> None:

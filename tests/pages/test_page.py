@@ -127,6 +127,12 @@ def test_skipped_items_are_told() -> None:
     assert "4 items committed, 0 rejected, 6 skipped as they were there already." in page.text
 
 
+def test_rows_written_over_are_told() -> None:
+    page = Text(report_of([batch(0, updated=3)]).to_html())
+
+    assert "10 items committed, 0 rejected, 3 written over as they were there" in page.text
+
+
 def test_where_a_resumed_import_began_is_told() -> None:
     point = ResumePoint(
         key="monday",

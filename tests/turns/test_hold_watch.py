@@ -366,6 +366,22 @@ def test_a_watching_thread_that_is_over_at_once_is_not_taken_for_one_that_looks(
         until(lambda: hold_watch._Watch.thread is None)
 
 
+@pytest.mark.usefixtures("without_watch")
+def test_a_fork_does_not_wait_for_a_watching_thread_that_has_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thread = threading.Thread(target=hold_watch._look_again)
+    monkeypatch.setattr(hold_watch._Watch, "thread", thread)
+
+    hold_watch._end()
+    thread.start()
+    thread.join(PATIENCE)
+
+    # It is told to end before it looks.
+    assert not thread.is_alive()
+    hold_watch._go_on_in_parent()
+
+
 def test_where_no_thread_can_be_started_a_write_goes_on_unwatched(
     make_engine: EngineFactory,
 ) -> None:
