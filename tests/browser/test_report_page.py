@@ -86,6 +86,7 @@ def test_the_figures_are_those_of_the_report(look: Callable[..., "Page"]) -> Non
         "committed": "14,995",
         "rejected": "3",
         "skipped": "2",
+        "updated": "0",
         "batches": "1,500",
         "elapsed": "25 min 0 s",
         "items/s": "10",
