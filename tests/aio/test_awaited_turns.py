@@ -356,7 +356,8 @@ def test_a_lock_of_another_program_is_awaited_and_can_be_given_up(
     run: Run, opened: Opened, gate: Gate, db_path: Path
 ) -> None:
     async def main() -> list[int]:
-        async with opened() as engine:
+        # Longer than any test lasts.
+        async with opened(timeout=10_000) as engine:
             other = sqlite3.connect(db_path, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             waiting = asyncio.create_task(insert(engine, 1))

@@ -20,6 +20,7 @@ from hardlite import (
     create_hardened_engine,
     get_async_sessionmaker,
 )
+from hardlite.clock import SystemClock
 from hardlite.turns.gate import Gate
 from tests.aio.conftest import Run
 from tests.fixtures.arrivals import PATIENCE
@@ -221,16 +222,19 @@ def test_a_cancelled_import_keeps_its_batches_and_leaves_nothing_else(
 
 
 def test_the_loop_goes_on_while_an_import_pauses_before_it_tries_again(
-    on_library: Callable[..., Any],
+    on_library: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def sleep(_self: SystemClock, _seconds: float) -> None:
+        pytest.fail("the loop stands still")
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+
     async def body(engine: AsyncEngine) -> tuple[int, bool]:
-        ticked = asyncio.Event()
         tries = []
 
         async def add(session: AsyncSession, item: dict[str, Any]) -> None:
             tries.append(item)
-            if not ticked.is_set():
-                asyncio.get_running_loop().call_soon(ticked.set)
+            if len(tries) == 1:
                 raise locked()
             session.add(Author(**item))
 
