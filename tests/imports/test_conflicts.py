@@ -3,7 +3,18 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Engine, Insert, Integer, MetaData, String, Table, insert, text
+from sqlalchemy import (
+    Column,
+    Engine,
+    Insert,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    event,
+    insert,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hardlite import batched_unit_of_work
@@ -184,6 +195,19 @@ def test_what_is_written_over_is_counted_whatever_the_batches(
     )
 
     assert (report.committed, report.updated, report.skipped) == (500, 150 + 50, 0)
+
+
+@pytest.mark.parametrize("conflict", ["ignore", "update"])
+def test_rows_that_may_conflict_share_statements_too(engine: Engine, conflict: Conflict) -> None:
+    """As rows do that may not: it is what makes an import fast."""
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    rows = [{"id": number % 90, "email": f"{number}@x"} for number in range(100)]
+
+    report = batched_unit_of_work(engine, rows, PLAIN, conflict=conflict)
+
+    assert report.ok
+    assert sum("VALUES (?, ?), (?, ?)" in statement for statement in statements) == 1
 
 
 def test_rows_that_are_rejected_are_not_counted_as_written_over(engine: Engine) -> None:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from sqlalchemy import Insert, Table, func
+from sqlalchemy import Insert, Table, literal_column
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.exc import OperationalError
@@ -32,7 +32,9 @@ Row = Mapping[str, object]
 Within = Session | Connection
 """What has the transaction: a session, or a connection where none is needed."""
 _Keys = tuple[str, ...]
-_count = getattr(func, COUNTING)()
+# No bound parameters: every parameter is a row's.
+_counted = literal_column(f"{COUNTING}() = 1")
+_counted_and_left = literal_column(f"{COUNTING}() = 0")
 
 
 class UnwritableTargetError(Exception):
@@ -221,10 +223,10 @@ class RowInserter:
             return statement.on_conflict_do_nothing().inline()
         changed = {name: statement.excluded[name] for name in columns if name not in primary}
         if changed:
-            return statement.on_conflict_do_update(set_=changed, where=_count == 1)
+            return statement.on_conflict_do_update(set_=changed, where=_counted)
         # A row that is nothing but its key is there as it should be.
         same = {column.key: column for column in table.primary_key}
-        return statement.on_conflict_do_update(set_=same, where=_count == 0).inline()
+        return statement.on_conflict_do_update(set_=same, where=_counted_and_left).inline()
 
 
 def connection_of(within: Within) -> Connection:
