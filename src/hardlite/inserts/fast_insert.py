@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from sqlalchemy import Insert, Table, literal_column
+from sqlalchemy import Boolean, Insert, Table, literal_column
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.exc import OperationalError
@@ -33,8 +33,8 @@ Within = Session | Connection
 """What has the transaction: a session, or a connection where none is needed."""
 _Keys = tuple[str, ...]
 # No bound parameters: every parameter is a row's.
-_counted = literal_column(f"{COUNTING}() = 1")
-_counted_and_left = literal_column(f"{COUNTING}() = 0")
+_counted = literal_column(f"{COUNTING}() = 1", Boolean)
+_counted_and_left = literal_column(f"{COUNTING}() = 0", Boolean)
 
 
 class UnwritableTargetError(Exception):
