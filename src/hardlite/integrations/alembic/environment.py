@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import MetaData
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
+from hardlite.aio.awaiting import AwaitedClock
 from hardlite.clock import system_clock
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.engine import create_hardened_engine
@@ -16,7 +17,6 @@ from hardlite.errors import ConfigurationError
 from hardlite.execution_options import hardened
 from hardlite.integrations.alembic.backups import Backups
 from hardlite.integrations.alembic.contexts import AlembicContext
-from hardlite.integrations.alembic.driver_thread import pause_for
 from hardlite.integrations.alembic.happenings import Tell
 from hardlite.integrations.alembic.orders import ATTRIBUTE, Orders
 from hardlite.integrations.alembic.rehearsal import Rehearsal, copied
@@ -137,7 +137,7 @@ def _run(
         opened.file,
         timeout=timeout,
         clock=surroundings.clock,
-        pause=pause_for(connection, surroundings.clock),
+        pause=(AwaitedClock() if connection.dialect.is_async else surroundings.clock).sleep,
         tell=surroundings.tell,
     ):
         run.migrate()

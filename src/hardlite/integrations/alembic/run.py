@@ -10,12 +10,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from hardlite.clock import Clock
+from hardlite.connections.awaited import on_driver
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.connections.translation import told
 from hardlite.errors import LeftoverTableError, MigrationFailedError, UsageError
 from hardlite.integrations.alembic.backups import Backups, make_backup, prune_backups
 from hardlite.integrations.alembic.contexts import AlembicContext
-from hardlite.integrations.alembic.driver_thread import on_driver
 from hardlite.integrations.alembic.failures import migration_failed
 from hardlite.integrations.alembic.guarding import guard_of
 from hardlite.integrations.alembic.happenings import Happening, Tell
@@ -192,9 +192,12 @@ class Run:
     def _begin(self) -> None:
         """Take the turn and SQLite's write lock, so that no other program migrates either."""
         try:
-            on_driver(self._connection, self._opened.begin_without_foreign_keys)
+            self._on_driver(self._opened.begin_without_foreign_keys)
         except self._opened.driver.module.Error as error:
             raise told(error, statement="BEGIN IMMEDIATE") or error from error
+
+    def _on_driver(self, function: Callable[[], None]) -> None:
+        on_driver(self._connection.connection.dbapi_connection, function)
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -270,7 +273,7 @@ class Run:
     def _undo(self) -> None:
         """Roll back, whatever a migration has done to SQLAlchemy's idea of the transaction."""
         if not self._is_callers and not self._connection.invalidated:
-            on_driver(self._connection, self._opened.rollback)
+            self._on_driver(self._opened.rollback)
 
     def _failure(self, error: Exception) -> MigrationFailedError:
         if self._is_callers:
