@@ -15,14 +15,14 @@ __all__ = ["CallSite", "call_site", "site_of"]
 _PLUMBING = (
     f"{pathlib.Path(__file__).parent}{os.sep}",
     f"{pathlib.Path(sqlalchemy.__file__).parent}{os.sep}",
-    f"{pathlib.Path(asyncio.__file__).parent}{os.sep}",
     contextlib.__file__,
     "<",
 )
+_LOOP_FILES = f"{pathlib.Path(asyncio.__file__).parent}{os.sep}"
 # By name: it need not be installed.
 _DRIVER = f"{os.sep}aiosqlite{os.sep}"
 
-_USER, _INSIDE, _NO_FILE = range(3)
+_USER, _INSIDE, _NO_FILE, _LOOP = range(4)
 _kinds: dict[str, int] = {}
 """What each source file met so far is: there are few of them, and many frames."""
 
@@ -93,7 +93,8 @@ def _found_before() -> types.FrameType | None:
 
     To walk up costs the interpreter an object for each frame, which is more than all the rest of
     taking a turn. A stack that looks the same at both places can have a line of the program
-    further in only if SQLAlchemy called that one back; then the outer one is named instead.
+    further in only if SQLAlchemy called that one back; then the outer one is named instead. What
+    runs an event loop is no such place: there the stack always looks the same.
     """
     for depth in _depths:
         try:
@@ -102,7 +103,7 @@ def _found_before() -> types.FrameType | None:
             continue
         if _kinds.get(frame.f_code.co_filename) == _USER:
             inner = sys._getframe(depth + 1)  # noqa: SLF001
-            if _kinds.get(inner.f_code.co_filename, _USER) != _USER:
+            if _kinds.get(inner.f_code.co_filename, _USER) in {_INSIDE, _NO_FILE}:
                 return frame
     return None
 
@@ -119,5 +120,7 @@ def _kind_of(file: str) -> int:
         kind = _USER
         if file.startswith(_PLUMBING) or _DRIVER in file:
             kind = _NO_FILE if file.startswith("<") else _INSIDE
+        elif file.startswith(_LOOP_FILES):
+            kind = _LOOP
         _kinds[file] = kind
     return kind
