@@ -161,7 +161,8 @@ def test_a_turn_that_was_held_for_long_is_logged_with_where_it_began(
     with make_engine(warn_hold=warn_hold).begin() as connection:
         connection.execute(WRITE)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert any("was held for" in text and __file__ in text for text in said) is warned
+    # While it lasts, by the thread that watches, or when it is over: whichever comes first.
+    assert any("a turn on" in text and __file__ in text for text in said) is warned
 
 
 def test_only_commits_of_what_was_written_are_counted(engine: Engine) -> None:

@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 
 from hardlite.turns import claims
+from hardlite.turns import gate as gate_module
 from hardlite.turns.claims import Alone, ProcessClaim
 from hardlite.turns.gate import Gate, TurnTimeoutError
 from hardlite.turns.turn_files import TurnFiles
@@ -64,6 +65,16 @@ def soon_idle(monkeypatch: pytest.MonkeyPatch) -> None:
 def waiting(database: Path) -> tuple[int, int]:
     """How many wait for the turn, and how many to be next."""
     return queued(Path(f"{database}-gate")), queued(Path(f"{database}-gateq"))
+
+
+def test_a_turn_that_nobody_has_any_more_is_waited_for_a_moment_longer(
+    claim: ProcessClaim, other: TurnFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process gives it back as the time runs out, when it is looked up who has it."""
+    monkeypatch.setattr(gate_module, "_ON_ITS_WAY", PATIENCE)
+    gate = Gate("/data/app.db", claim=claim, elsewhere=other.release)
+
+    gate.take(timeout=0).release()
 
 
 def test_a_free_turn_needs_no_thread(gate: Gate, claim: ProcessClaim) -> None:

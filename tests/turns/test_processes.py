@@ -196,7 +196,7 @@ def test_a_thread_that_ends_with_the_turn_is_named_as_such(
     assert f"process {os.getpid()}" in str(other.answer())
     left[0].close()
 
-    other.do("add", 1)
+    new_writer(timeout=PATIENCE).do("add", 1)
     assert count(counted) == 1
 
 

@@ -34,6 +34,9 @@ _Wait = tuple[float, Callable[[], None]]
 Aside = Callable[[Callable[[], None]], Awaitable[None]]
 """Runs what takes a moment beside the loop, and awaits it."""
 
+_ON_ITS_WAY = 0.1
+"""Seconds that a turn which nobody has any more may take to get here from another process."""
+
 
 class Gate:
     """First come, first served among the threads of this process, and it among the processes.
@@ -212,12 +215,15 @@ class Gate:
             await aside(in_vain)
 
     def _waits(self, waiter: Waiter, timeout: float, warn_wait: float) -> list[_Wait]:
-        """Return how long to wait, once or twice, each with what to do if that was in vain."""
+        """Return how long to wait, time after time, each with what to do if that was in vain."""
         # No generator: an interrupt on its way out of one that is left early would be lost.
-        give_up = functools.partial(self._give_up, waiter)
-        if warn_wait >= timeout:
-            return [(timeout, give_up)]
-        return [(warn_wait, functools.partial(self._warn, waiter)), (timeout - warn_wait, give_up)]
+        warn = functools.partial(self._warn, waiter)
+        warned = [] if warn_wait >= timeout else [(warn_wait, warn)]
+        return [
+            *warned,
+            (timeout - warn_wait if warned else timeout, functools.partial(self._give_up, waiter)),
+            (_ON_ITS_WAY, functools.partial(self._give_up, waiter, to_nobody=True)),
+        ]
 
     def _warn(self, waiter: Waiter) -> None:
         _log.warning(
@@ -227,8 +233,10 @@ class Gate:
             self.holder() or "nobody any more",
         )
 
-    def _give_up(self, waiter: Waiter) -> None:
+    def _give_up(self, waiter: Waiter, *, to_nobody: bool = False) -> None:
         holder, ahead = self.holder(), self._ahead_of(waiter)
+        if holder is None and not to_nobody:
+            return
         if self._withdraw(waiter.turn):
             raise TurnTimeoutError(self.clock.now() - waiter.turn.asked, holder, ahead)
 
