@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
+    BackupError,
     ConfigurationError,
     DatabaseLockedError,
     DatabaseReplacedError,
@@ -24,6 +25,8 @@ from hardlite.errors import (
 )
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.lock_holders import LockHolders, holders
+from hardlite.operations.backup import Backup, backup
+from hardlite.operations.verify import Verification, verify
 from hardlite.profile import Profile
 from hardlite.reports.batch_results import BatchResult
 from hardlite.reports.constraints import Constraint
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from hardlite.aio.sessions import async_run_in_transaction, get_async_sessionmaker
 
 __all__ = [
+    "Backup",
+    "BackupError",
     "BatchResult",
     "ConfigurationError",
     "Constraint",
@@ -68,6 +73,8 @@ __all__ = [
     "UsageError",
     "async_batched_unit_of_work",
     "async_run_in_transaction",
+    "Verification",
+    "backup",
     "batched_unit_of_work",
     "create_hardened_async_engine",
     "create_hardened_engine",
@@ -78,6 +85,7 @@ __all__ = [
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
+    "verify",
 ]
 
 _AWAITED = {

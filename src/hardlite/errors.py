@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hardlite.turns.holder import Holder
 
 __all__ = [
+    "BackupError",
     "ConfigurationError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
@@ -158,6 +159,10 @@ class MigrationFailedError(HardliteError):
     def __reduce__(self) -> tuple[Callable[..., "MigrationFailedError"], tuple[str, str]]:
         facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
         return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
+class BackupError(HardliteError):
+    """A backup could not be made, is not good, or could not be restored; what was there still is."""
+
+    slug = "backup"
 
 
 class ImportRejectedError(HardliteError):

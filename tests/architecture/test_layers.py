@@ -30,6 +30,7 @@ imports
 sources
 aio
 integrations
+operations
 demo
 cli
 """
@@ -61,6 +62,10 @@ ORDER_WITHIN = {
         insert_target update_tally
         column_processors bound_rows driver_insert
         faults foreign_keys good_rows insert_result fast_insert
+    """,
+    "operations": """
+        content copying manifest backup_files opening own_turn
+        backup verify
     """,
     "rows": """
         plain_values arrow_values
