@@ -7,6 +7,7 @@ from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     BackupError,
     ConfigurationError,
+    DatabaseInUseError,
     DatabaseLockedError,
     DatabaseReplacedError,
     HardliteError,
@@ -26,6 +27,7 @@ from hardlite.errors import (
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.operations.backup import Backup, backup
+from hardlite.operations.restore import Restored, restore
 from hardlite.operations.verify import Verification, verify
 from hardlite.profile import Profile
 from hardlite.reports.batch_results import BatchResult
@@ -49,6 +51,7 @@ __all__ = [
     "BatchResult",
     "ConfigurationError",
     "Constraint",
+    "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "HardliteError",
@@ -64,6 +67,7 @@ __all__ = [
     "ReadOnlySessionError",
     "ReentrantWriteError",
     "Rejection",
+    "Restored",
     "ResumePoint",
     "ResumeRefusedError",
     "RetryPolicy",
@@ -82,6 +86,7 @@ __all__ = [
     "get_async_sessionmaker",
     "get_sessionmaker",
     "holders",
+    "restore",
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackupError",
     "ConfigurationError",
+    "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "DriverFaultError",
@@ -105,6 +106,12 @@ class UsageError(HardliteError, RuntimeError):
     """The calling code must change; trying again cannot help."""
 
     slug = "usage"
+
+
+class DatabaseInUseError(UsageError):
+    """Somebody else has the database open, and what was asked for needs it alone."""
+
+    slug = "database-in-use"
 
 
 class ReentrantWriteError(UsageError):

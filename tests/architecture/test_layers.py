@@ -66,6 +66,7 @@ ORDER_WITHIN = {
     "operations": """
         content copying manifest backup_files opening own_turn
         backup verify
+        in_use rewriting restore
     """,
     "rows": """
         plain_values arrow_values

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hardlite.cli import backup_command
+from hardlite.cli.copy_bar import copy_bar
 
 Command = Callable[..., Any]
 
@@ -106,9 +106,51 @@ def test_what_cannot_be_looked_at_is_no_finding(hardlite: Command, tmp_path: Pat
 def test_a_terminal_gets_a_bar() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
 
-    with backup_command._shown(console) as progress:
+    with copy_bar(console, "copying") as progress:
         assert progress is not None
         progress(5_000_000, 10_000_000)
 
     assert isinstance(console.file, io.StringIO)
     assert "5.0/10.0 MB" in console.file.getvalue()
+
+
+def test_a_backup_is_restored_and_the_old_state_kept(
+    run_process: Command,
+    sql: Callable[[str], list[tuple[object, ...]]],
+    notes: Path,
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "backup.db"
+    run_process("backup", notes, target)
+    sql("DELETE FROM note; SELECT 1")
+
+    done = run_process("restore", target, notes)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{notes}: restored, 1 tables, 2 rows, checked, in ")
+    assert f"; what was there before is {notes}.before-restore-2" in done.out
+    assert sql("SELECT count(*) FROM note") == [(2,)]
+
+
+def test_a_restore_to_where_nothing_was_keeps_nothing(
+    hardlite: Command, notes: Path, tmp_path: Path
+) -> None:
+    done = hardlite("restore", notes, tmp_path / "new.db")
+    told = json.loads(hardlite("restore", "--json", notes, tmp_path / "more.db").out)
+
+    assert "what was there before" not in done.out
+    assert (told["kept"], told["rows"]) == (None, {"note": 2})
+
+
+def test_a_restore_that_cannot_be_is_one_line(
+    hardlite: Command, notes: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"no database" * 100)
+
+    itself, bad = hardlite("restore", notes, notes), hardlite("restore", damaged, notes)
+
+    assert (itself.code, bad.code) == (2, 3)
+    assert itself.err.count("\n") == bad.err.count("\n") == 1
+    assert "cannot be restored from itself" in itself.err
+    assert "is not good" in bad.err

@@ -8,6 +8,7 @@ from hardlite.cli.backup_command import backup_command
 from hardlite.cli.demo_command import demo_command
 from hardlite.cli.import_command import import_command
 from hardlite.cli.migrate_command import migrate
+from hardlite.cli.restore_command import restore_command
 from hardlite.cli.verify_command import verify_command
 from hardlite.cli.versions import versions
 from hardlite.cli.who_command import who_command
@@ -26,6 +27,7 @@ app.command("demo")(demo_command)
 app.command("who")(who_command)
 app.add_typer(migrate, name="migrate")
 app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 app.command("verify")(verify_command)
 
 

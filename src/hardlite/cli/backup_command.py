@@ -2,23 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from sqlalchemy import exc
 
+from hardlite.cli.copy_bar import copy_bar
 from hardlite.cli.exit_codes import ExitCode
 from hardlite.cli.failures import complain, message_of
 from hardlite.errors import BackupError, ConfigurationError, UsageError
 from hardlite.operations.backup import Backup, backup
 from hardlite.operations.content import Check
-from hardlite.operations.copying import Progress
 from hardlite.readable import seconds
 
 __all__ = ["backup_command"]
@@ -62,7 +58,7 @@ def backup_command(
     """
     check: Check = "quick" if quick else "full"
     try:
-        with _shown(Console(stderr=True)) as progress:
+        with copy_bar(Console(stderr=True), "copying") as progress:
             done = backup(
                 database,
                 target,
@@ -99,15 +95,3 @@ def _duration(text: str) -> float:
             "Give a number and a unit, such as 12h, 30d or 8w.",
         )
     return float(match[1]) * _UNITS[match[2]]
-
-
-@contextmanager
-def _shown(console: Console) -> Iterator[Progress | None]:
-    """Draw a bar on a terminal; elsewhere there is nothing to see."""
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("copying"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("copying", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

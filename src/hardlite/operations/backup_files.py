@@ -15,7 +15,7 @@ from typing import Final
 from hardlite.errors import ConfigurationError
 from hardlite.operations.manifest import manifest_path
 
-__all__ = ["BackupPlace", "place_for", "put_in_place", "same_file", "sync_directory"]
+__all__ = ["BackupPlace", "place_for", "put_in_place", "same_file", "stamp_of", "sync_directory"]
 
 _TIME: Final = "{time}"
 _STAMP: Final = r"\d{8}T\d{9}Z"
@@ -81,8 +81,7 @@ def place_for(target: str | os.PathLike[str], database: str, moment: float) -> B
         ConfigurationError: something is there already, or its directory is not.
     """
     given = pathlib.Path(target).absolute()
-    now = dt.datetime.fromtimestamp(moment, dt.UTC)
-    stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z"
+    stamp = stamp_of(moment)
     path = given.with_name(given.name.replace(_TIME, stamp, 1)) if given.name else given
     if same_file(path, database):
         raise ConfigurationError(
@@ -109,6 +108,16 @@ def place_for(target: str | os.PathLike[str], database: str, moment: float) -> B
         claim=path.with_name(f".{plain}.claim"),
         pattern=re.compile(pattern),
     )
+
+
+def stamp_of(moment: float) -> str:
+    """Return a moment as it stands in names.
+
+    >>> stamp_of(1.25)
+    '19700101T000001250Z'
+    """
+    now = dt.datetime.fromtimestamp(moment, dt.UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z"
 
 
 def put_in_place(draft: pathlib.Path, path: pathlib.Path) -> None:
@@ -140,7 +149,7 @@ def same_file(path: pathlib.Path, database: str) -> bool:
     files: Iterable[str] = (database, *(f"{database}-{end}" for end in ("wal", "shm", "journal")))
     if real in files:
         return True
-    return path.exists() and path.samefile(database)
+    return path.exists() and os.path.exists(database) and path.samefile(database)  # noqa: PTH110
 
 
 def _moment(stamp: str) -> dt.datetime:
