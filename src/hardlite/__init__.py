@@ -27,7 +27,11 @@ from hardlite.errors import (
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.operations.backup import Backup, backup
+from hardlite.operations.checkpoint import Checkpoint, checkpoint
+from hardlite.operations.maintenance import Maintenance
 from hardlite.operations.restore import Restored, restore
+from hardlite.operations.single_instance import SingleInstance
+from hardlite.operations.upkeep import Upkeep, optimize, vacuum
 from hardlite.operations.verify import Verification, verify
 from hardlite.profile import Profile
 from hardlite.reports.batch_results import BatchResult
@@ -49,6 +53,7 @@ __all__ = [
     "Backup",
     "BackupError",
     "BatchResult",
+    "Checkpoint",
     "ConfigurationError",
     "Constraint",
     "DatabaseInUseError",
@@ -61,6 +66,7 @@ __all__ = [
     "LeftoverTableError",
     "LockHolders",
     "MigrationFailedError",
+    "Maintenance",
     "MissingExtraError",
     "PragmaRejectedError",
     "Profile",
@@ -72,8 +78,10 @@ __all__ = [
     "ResumeRefusedError",
     "RetryPolicy",
     "SessionmakerConflictError",
+    "SingleInstance",
     "StaleSnapshotError",
     "UnsupportedDatabaseError",
+    "Upkeep",
     "UsageError",
     "async_batched_unit_of_work",
     "async_run_in_transaction",
@@ -81,15 +89,18 @@ __all__ = [
     "backup",
     "batched_unit_of_work",
     "create_hardened_async_engine",
+    "checkpoint",
     "create_hardened_engine",
     "forget_resume_key",
     "get_async_sessionmaker",
     "get_sessionmaker",
     "holders",
+    "optimize",
     "restore",
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
+    "vacuum",
     "verify",
 ]
 

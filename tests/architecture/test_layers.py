@@ -67,6 +67,8 @@ ORDER_WITHIN = {
         content copying manifest backup_files opening own_turn
         backup verify
         in_use rewriting restore
+        checkpoint upkeep maintenance
+        single_instance
     """,
     "rows": """
         plain_values arrow_values

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from hardlite.cli.copy_bar import copy_bar
+from tests.fixtures.lock_keepers import keeper, needs_proc
 
 Command = Callable[..., Any]
 
@@ -154,3 +155,38 @@ def test_a_restore_that_cannot_be_is_one_line(
     assert itself.err.count("\n") == bad.err.count("\n") == 1
     assert "cannot be restored from itself" in itself.err
     assert "is not good" in bad.err
+
+
+def test_upkeep_is_told(run_process: Command, notes: Path) -> None:
+    checkpoint = run_process("checkpoint", notes)
+    optimize = run_process("optimize", notes)
+    vacuum = run_process("vacuum", notes)
+
+    assert (checkpoint.code, optimize.code, vacuum.code) == (0, 0, 0)
+    assert checkpoint.out.startswith(
+        f"{notes}: 0 of 0 pages of the WAL are in the database; it had "
+    )
+    assert optimize.out.startswith(f"{notes}: optimized, 8,192 bytes before and ")
+    assert vacuum.out.startswith(f"{notes}: vacuumed, ")
+
+
+def test_upkeep_as_json(hardlite: Command, notes: Path) -> None:
+    assert json.loads(hardlite("checkpoint", "--json", notes).out)["complete"]
+    assert json.loads(hardlite("vacuum", "--json", notes).out)["path"] == str(notes)
+    assert hardlite("optimize", notes.with_name("none.db")).code == 2
+
+
+@needs_proc
+def test_who_keeps_the_wal_is_told(hardlite: Command, notes: Path) -> None:
+    reads = """
+    c = connect("wal")
+    c.execute("INSERT INTO note VALUES ('c')")
+    c.execute("BEGIN")
+    c.execute("SELECT count(*) FROM note").fetchall()
+    hold()
+    """
+    with keeper(notes, reads) as process:
+        done = hardlite("checkpoint", notes)
+
+    assert done.code == 1
+    assert "\nThe WAL cannot start over yet.\nreading: process " + str(process.pid) in done.out

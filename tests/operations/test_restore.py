@@ -244,18 +244,19 @@ def test_a_connection_of_this_process_is_a_user_too(
     assert rows_in(db_path) == ROWS + 1
 
 
-def test_a_damaged_database_in_use_is_refused_too(good: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["SH", "EX"])
+def test_a_damaged_database_in_use_is_refused_too(good: Path, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "damaged.db"
     locks = """
     import fcntl
     file = open(path, "rb+")
-    fcntl.lockf(file, fcntl.LOCK_EX, 1, 1073741824 + 2)
+    fcntl.lockf(file, getattr(fcntl, "LOCK_" + sys.argv[2]), 1, 1073741824 + 2)
     hold()
     """
     path.write_bytes(b"no database" * 1000)
 
     with (
-        keeper(path, locks) as process,
+        keeper(path, locks, kind) as process,
         pytest.raises(DatabaseInUseError, match=str(process.pid)),
     ):
         restore(good, path)

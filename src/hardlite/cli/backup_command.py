@@ -7,12 +7,10 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
-from sqlalchemy import exc
 
 from hardlite.cli.copy_bar import copy_bar
-from hardlite.cli.exit_codes import ExitCode
-from hardlite.cli.failures import complain, message_of
-from hardlite.errors import BackupError, ConfigurationError, UsageError
+from hardlite.cli.failures import ending_well
+from hardlite.errors import ConfigurationError
 from hardlite.operations.backup import Backup, backup
 from hardlite.operations.content import Check
 from hardlite.readable import seconds
@@ -57,23 +55,16 @@ def backup_command(
     the disk is full.
     """
     check: Check = "quick" if quick else "full"
-    try:
-        with copy_bar(Console(stderr=True), "copying") as progress:
-            done = backup(
-                database,
-                target,
-                keep=keep,
-                keep_for=None if keep_for is None else _duration(keep_for),
-                check=check,
-                progress=progress,
-                timeout=timeout,
-            )
-    except (ConfigurationError, UsageError) as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.MISUSE) from None
-    except (BackupError, exc.DBAPIError, OSError, KeyboardInterrupt) as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.COULD_NOT_FINISH) from None
+    with ending_well(), copy_bar(Console(stderr=True), "copying") as progress:
+        done = backup(
+            database,
+            target,
+            keep=keep,
+            keep_for=None if keep_for is None else _duration(keep_for),
+            check=check,
+            progress=progress,
+            timeout=timeout,
+        )
     typer.echo(json.dumps(done.to_dict()) if as_json else _told(done))
 
 

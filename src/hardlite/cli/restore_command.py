@@ -6,12 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy import exc
 
 from hardlite.cli.copy_bar import copy_bar
-from hardlite.cli.exit_codes import ExitCode
-from hardlite.cli.failures import complain, message_of
-from hardlite.errors import BackupError, ConfigurationError, UsageError
+from hardlite.cli.failures import ending_well
 from hardlite.operations.restore import Restored, restore
 from hardlite.readable import seconds
 
@@ -39,15 +36,8 @@ def restore_command(
     database open, 3 the backup is not good, or a lock or the disk was in the way; then the database
     is as it was.
     """
-    try:
-        with copy_bar(Console(stderr=True), "restoring") as progress:
-            done = restore(source, database, online=online, progress=progress, timeout=timeout)
-    except (ConfigurationError, UsageError) as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.MISUSE) from None
-    except (BackupError, exc.DBAPIError, OSError, KeyboardInterrupt) as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.COULD_NOT_FINISH) from None
+    with ending_well(), copy_bar(Console(stderr=True), "restoring") as progress:
+        done = restore(source, database, online=online, progress=progress, timeout=timeout)
     typer.echo(json.dumps(done.to_dict()) if as_json else _told(done))
 
 

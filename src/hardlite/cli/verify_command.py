@@ -4,11 +4,9 @@ import json
 from typing import Annotated
 
 import typer
-from sqlalchemy import exc
 
 from hardlite.cli.exit_codes import ExitCode
-from hardlite.cli.failures import complain, message_of
-from hardlite.errors import BackupError, ConfigurationError
+from hardlite.cli.failures import ending_well
 from hardlite.operations.content import Check
 from hardlite.operations.verify import Verification, verify
 from hardlite.readable import seconds
@@ -36,14 +34,8 @@ def verify_command(
     with it, 2 there is no such file, 3 it could not be looked at.
     """
     check: Check = "quick" if quick else "full"
-    try:
+    with ending_well():
         found = verify(database, check=check, on_copy=on_copy)
-    except ConfigurationError as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.MISUSE) from None
-    except (BackupError, exc.DBAPIError, OSError, KeyboardInterrupt) as error:
-        complain(message_of(error))
-        raise typer.Exit(ExitCode.COULD_NOT_FINISH) from None
     typer.echo(json.dumps(found.to_dict()) if as_json else _told(found))
     raise typer.Exit(ExitCode.DONE if found.ok else ExitCode.SOMETHING_WRONG)
 
