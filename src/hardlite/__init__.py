@@ -28,6 +28,7 @@ from hardlite.imports.batches import batched_unit_of_work
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.operations.backup import Backup, backup
 from hardlite.operations.checkpoint import Checkpoint, checkpoint
+from hardlite.operations.lock_timeline import record_locks
 from hardlite.operations.maintenance import Maintenance
 from hardlite.operations.restore import Restored, restore
 from hardlite.operations.single_instance import SingleInstance
@@ -83,19 +84,20 @@ __all__ = [
     "UnsupportedDatabaseError",
     "Upkeep",
     "UsageError",
+    "Verification",
     "async_batched_unit_of_work",
     "async_run_in_transaction",
-    "Verification",
     "backup",
     "batched_unit_of_work",
-    "create_hardened_async_engine",
     "checkpoint",
+    "create_hardened_async_engine",
     "create_hardened_engine",
     "forget_resume_key",
     "get_async_sessionmaker",
     "get_sessionmaker",
     "holders",
     "optimize",
+    "record_locks",
     "restore",
     "resume_points",
     "retry_on_locked",

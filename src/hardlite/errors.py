@@ -167,7 +167,7 @@ class MigrationFailedError(HardliteError):
         facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
         return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
 class BackupError(HardliteError):
-    """A backup could not be made, is not good, or could not be restored; what was there still is."""
+    """A backup is not good, or an operation on a whole database failed; what was there still is."""
 
     slug = "backup"
 
