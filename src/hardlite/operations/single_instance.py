@@ -22,6 +22,7 @@ from hardlite.errors import (
 )
 from hardlite.lock_holders.claim_files import ClaimedByOtherError, claimed_file
 from hardlite.lock_holders.target import file_named
+from hardlite.profile import Profile
 from hardlite.result_codes import primary_code
 from hardlite.turns.holder import Holder
 
@@ -115,19 +116,22 @@ class SingleInstance:
         if claim is not None:
             claim.close()
 
-    def create_engine(self, **options: object) -> Engine:
+    def create_engine(self, *, profile: Profile | None = None, **options: object) -> Engine:
         """Make a hardened engine on the database: of the second process, one that only reads.
 
         A write through that raises `ReadOnlySessionError`, with who the first is.
 
         Args:
-            options: what `create_hardened_engine` takes besides the URL.
+            profile: the settings; `Profile()` if left out.
+            options: what else `create_hardened_engine` takes besides the URL.
 
         Raises:
             UsageError: this is called outside of the block.
         """
         if self.is_first:
-            return create_hardened_engine(URL.create("sqlite", database=self._file), **options)
+            return create_hardened_engine(
+                URL.create("sqlite", database=self._file), profile=profile, **options
+            )
         if self._second != "read_only":
             raise UsageError(
                 f"An engine on {self._file} was asked for outside of the block of SingleInstance",
@@ -136,7 +140,7 @@ class SingleInstance:
         url = URL.create(
             "sqlite", database=f"file:{quote(self._file)}", query={"mode": "ro", "uri": "true"}
         )
-        engine = create_hardened_engine(url, **options)
+        engine = create_hardened_engine(url, profile=profile, **options)
         event.listen(engine, "handle_error", self._translate)
         return engine
 
