@@ -3,35 +3,33 @@
 import contextlib
 import dataclasses
 import datetime as dt
-import gzip
 import importlib.metadata
-import json
-import math
 import os
 import pathlib
-import shutil
-from collections.abc import Iterator
-from typing import Final, TypedDict
+from typing import TypedDict
 
 from sqlalchemy.engine import Engine
 
 from hardlite.clock import Clock, system_clock
 from hardlite.connections.drivers import Driver
-from hardlite.errors import BackupError, ConfigurationError, UsageError
-from hardlite.lock_holders.claim_files import ClaimedByOtherError, claimed_file
+from hardlite.errors import BackupError, ConfigurationError
 from hardlite.lock_holders.target import database_file
-from hardlite.operations.backup_files import BackupPlace, place_for, put_in_place, sync_directory
+from hardlite.operations.backup_files import (
+    BackupPlace,
+    only_one,
+    pack,
+    place_for,
+    put_in_place,
+    remove_older,
+    write_manifest,
+)
 from hardlite.operations.content import Check, Content, content_of, damage_in, lost_references
-from hardlite.operations.copying import Progress, copy_pages, one_state, synced
+from hardlite.operations.copying import Progress, copy_pages, one_state
 from hardlite.operations.manifest import Manifest, ManifestDict, digest_of, manifest_path
 from hardlite.operations.opening import driver_for, failing_as, opened
 from hardlite.operations.own_turn import own_turn
 
 __all__ = ["Backup", "BackupDict", "back_up", "backup"]
-
-_LEVEL: Final = 1
-"""Of gzip: the others take several times as long and save little."""
-_BLOCK: Final = 1 << 20
 
 
 class BackupDict(TypedDict):
@@ -168,14 +166,14 @@ def back_up(file: str, driver: Driver, order: Order, clock: Clock) -> Backup:
     place = place_for(order.target, file, clock.wall())
     with (
         failing_as(f"{file} could not be backed up to {place.path}", driver),
-        _only_one(place, clock),
+        only_one(place, clock),
     ):
         try:
             work = _Work(file, driver, order, place, clock)
             manifest = work.run()
         finally:
             place.remove_drafts()
-        removed = _remove_older(place, order, clock)
+        removed = remove_older(place, keep=order.keep, keep_for=order.keep_for, moment=clock.wall())
     return Backup(
         path=str(place.path),
         manifest=manifest,
@@ -206,7 +204,7 @@ class _Work:
         draft = place.draft
         if place.compressed:
             draft = place.packed
-            _pack(place.draft, draft)
+            pack(place.draft, draft)
         manifest = Manifest(
             file=place.path.name,
             bytes=draft.stat().st_size,
@@ -219,7 +217,7 @@ class _Work:
             lost_references=lost,
             content=content,
         )
-        _write(place.manifest, manifest)
+        write_manifest(place.manifest, manifest)
         # The manifest is last: what has one was found good, and is there as a whole.
         put_in_place(draft, place.path)
         put_in_place(place.manifest, manifest_path(place.path))
@@ -294,57 +292,3 @@ def _require_sense(order: Order) -> None:
         )
     if order.check not in {"full", "quick"}:
         raise ConfigurationError(f"check= cannot be {order.check!r}", 'Give "full" or "quick".')
-
-
-@contextlib.contextmanager
-def _only_one(place: BackupPlace, clock: Clock) -> Iterator[None]:
-    with contextlib.ExitStack() as claim:
-        try:
-            claim.enter_context(claimed_file(str(place.claim), "backup", clock))
-        except ClaimedByOtherError as error:
-            raise UsageError(
-                f"Another backup to {place.path} is under way: {error}",
-                "Wait until that one is done, or name another file.",
-            ) from None
-        yield
-
-
-def _remove_older(place: BackupPlace, order: Order, clock: Clock) -> tuple[str, ...]:
-    """Remove what nothing keeps; this is done when the new one is in its place, and not before."""
-    if order.keep is None and order.keep_for is None:
-        return ()
-    now = dt.datetime.fromtimestamp(clock.wall(), dt.UTC)
-    removed = []
-    for newer, (path, moment) in enumerate(place.older(), start=1):
-        by_number = newer < (order.keep or 0)
-        by_age = (now - moment).total_seconds() < (order.keep_for or -math.inf)
-        if not by_number and not by_age:
-            path.unlink(missing_ok=True)
-            manifest_path(path).unlink(missing_ok=True)
-            removed.append(str(path))
-    if removed:
-        sync_directory(place.path.parent)
-    return tuple(removed)
-
-
-def _pack(draft: pathlib.Path, packed: pathlib.Path) -> None:
-    """Pack a file, and see that it comes out again as it was.
-
-    Raises:
-        OSError: it does not.
-    """
-    packed.touch(mode=draft.stat().st_mode & 0o666)
-    with draft.open("rb") as plain, gzip.open(packed, "wb", compresslevel=_LEVEL) as out:
-        shutil.copyfileobj(plain, out, _BLOCK)
-    with synced(str(packed)):
-        pass
-    with gzip.open(packed) as back, draft.open("rb") as plain:
-        while block := plain.read(_BLOCK):
-            if back.read(len(block)) != block:
-                raise OSError(f"{packed} does not hold what was packed")
-
-
-def _write(path: pathlib.Path, manifest: Manifest) -> None:
-    path.write_text(json.dumps(manifest.to_dict(), indent=1) + "\n", encoding="utf-8")
-    with synced(str(path)):
-        pass

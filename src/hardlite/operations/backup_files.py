@@ -3,20 +3,42 @@
 A backup has its name only when it is known to be good; until then it is a draft beside it.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
+import gzip
+import json
+import math
 import os
 import pathlib
 import re
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from hardlite.errors import ConfigurationError
-from hardlite.operations.manifest import manifest_path
+from hardlite.clock import Clock
+from hardlite.errors import ConfigurationError, UsageError
+from hardlite.lock_holders.claim_files import ClaimedByOtherError, claimed_file
+from hardlite.operations.copying import synced
+from hardlite.operations.manifest import Manifest, manifest_path
 
-__all__ = ["BackupPlace", "place_for", "put_in_place", "same_file", "stamp_of", "sync_directory"]
+__all__ = [
+    "BackupPlace",
+    "only_one",
+    "pack",
+    "place_for",
+    "put_in_place",
+    "remove_older",
+    "same_file",
+    "stamp_of",
+    "sync_directory",
+    "write_manifest",
+]
 
+_LEVEL: Final = 1
+"""Of gzip: the others take several times as long and save little."""
+_BLOCK: Final = 1 << 20
 _TIME: Final = "{time}"
 _STAMP: Final = r"\d{8}T\d{9}Z"
 
@@ -132,6 +154,33 @@ def put_in_place(draft: pathlib.Path, path: pathlib.Path) -> None:
     sync_directory(path.parent)
 
 
+def remove_older(
+    place: BackupPlace, *, keep: int | None, keep_for: float | None, moment: float
+) -> tuple[str, ...]:
+    """Remove the backups that nothing keeps, when the new one is in its place, and not before.
+
+    Args:
+        place: that of the new one.
+        keep: how many stay at least, the new one included.
+        keep_for: seconds for which each stays at least.
+        moment: now, in seconds since 1970.
+    """
+    if keep is None and keep_for is None:
+        return ()
+    now = dt.datetime.fromtimestamp(moment, dt.UTC)
+    removed = []
+    for newer, (path, made) in enumerate(place.older(), start=1):
+        by_number = newer < (keep or 0)
+        by_age = (now - made).total_seconds() < (keep_for or -math.inf)
+        if not by_number and not by_age:
+            path.unlink(missing_ok=True)
+            manifest_path(path).unlink(missing_ok=True)
+            removed.append(str(path))
+    if removed:
+        sync_directory(place.path.parent)
+    return tuple(removed)
+
+
 def sync_directory(path: pathlib.Path) -> None:
     """Wait until the names in a directory are on the disk."""
     if sys.platform == "win32":
@@ -155,3 +204,45 @@ def same_file(path: pathlib.Path, database: str) -> bool:
 def _moment(stamp: str) -> dt.datetime:
     seconds = dt.datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC)
     return seconds + dt.timedelta(milliseconds=int(stamp[15:18]))
+
+
+@contextlib.contextmanager
+def only_one(place: BackupPlace, clock: Clock) -> Iterator[None]:
+    """Let nobody else make a backup for this place.
+
+    Raises:
+        UsageError: somebody does.
+    """
+    with contextlib.ExitStack() as claim:
+        try:
+            claim.enter_context(claimed_file(str(place.claim), "backup", clock))
+        except ClaimedByOtherError as error:
+            raise UsageError(
+                f"Another backup to {place.path} is under way: {error}",
+                "Wait until that one is done, or name another file.",
+            ) from None
+        yield
+
+
+def pack(draft: pathlib.Path, packed: pathlib.Path) -> None:
+    """Pack a file, and see that it comes out again as it was.
+
+    Raises:
+        OSError: it does not.
+    """
+    packed.touch(mode=draft.stat().st_mode & 0o666)
+    with draft.open("rb") as plain, gzip.open(packed, "wb", compresslevel=_LEVEL) as out:
+        shutil.copyfileobj(plain, out, _BLOCK)
+    with synced(str(packed)):
+        pass
+    with gzip.open(packed) as back, draft.open("rb") as plain:
+        while block := plain.read(_BLOCK):
+            if back.read(len(block)) != block:
+                raise OSError(f"{packed} does not hold what was packed")
+
+
+def write_manifest(path: pathlib.Path, manifest: Manifest) -> None:
+    """Write a manifest, and wait until it is on the disk."""
+    path.write_text(json.dumps(manifest.to_dict(), indent=1) + "\n", encoding="utf-8")
+    with synced(str(path)):
+        pass
