@@ -166,6 +166,8 @@ class MigrationFailedError(HardliteError):
     def __reduce__(self) -> tuple[Callable[..., "MigrationFailedError"], tuple[str, str]]:
         facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
         return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
+
+
 class BackupError(HardliteError):
     """A backup is not good, or an operation on a whole database failed; what was there still is."""
 

@@ -30,7 +30,6 @@ rows
 imports
 sources
 aio
-integrations
 operations
 integrations
 demo
