@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
+    BackupError,
     ConfigurationError,
+    DatabaseInUseError,
     DatabaseLockedError,
     DatabaseReplacedError,
     HardliteError,
@@ -24,6 +26,14 @@ from hardlite.errors import (
 )
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.lock_holders import LockHolders, holders
+from hardlite.operations.backup import Backup, backup
+from hardlite.operations.checkpoint import Checkpoint, checkpoint
+from hardlite.operations.lock_timeline import record_locks
+from hardlite.operations.maintenance import Maintenance
+from hardlite.operations.restore import Restored, restore
+from hardlite.operations.single_instance import SingleInstance
+from hardlite.operations.upkeep import Upkeep, optimize, vacuum
+from hardlite.operations.verify import Verification, verify
 from hardlite.profile import Profile
 from hardlite.reports.batch_results import BatchResult
 from hardlite.reports.constraints import Constraint
@@ -41,9 +51,13 @@ if TYPE_CHECKING:
     from hardlite.aio.sessions import async_run_in_transaction, get_async_sessionmaker
 
 __all__ = [
+    "Backup",
+    "BackupError",
     "BatchResult",
+    "Checkpoint",
     "ConfigurationError",
     "Constraint",
+    "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "HardliteError",
@@ -52,6 +66,7 @@ __all__ = [
     "ImportReport",
     "LeftoverTableError",
     "LockHolders",
+    "Maintenance",
     "MigrationFailedError",
     "MissingExtraError",
     "PragmaRejectedError",
@@ -59,25 +74,36 @@ __all__ = [
     "ReadOnlySessionError",
     "ReentrantWriteError",
     "Rejection",
+    "Restored",
     "ResumePoint",
     "ResumeRefusedError",
     "RetryPolicy",
     "SessionmakerConflictError",
+    "SingleInstance",
     "StaleSnapshotError",
     "UnsupportedDatabaseError",
+    "Upkeep",
     "UsageError",
+    "Verification",
     "async_batched_unit_of_work",
     "async_run_in_transaction",
+    "backup",
     "batched_unit_of_work",
+    "checkpoint",
     "create_hardened_async_engine",
     "create_hardened_engine",
     "forget_resume_key",
     "get_async_sessionmaker",
     "get_sessionmaker",
     "holders",
+    "optimize",
+    "record_locks",
+    "restore",
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
+    "vacuum",
+    "verify",
 ]
 
 _AWAITED = {

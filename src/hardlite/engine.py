@@ -31,6 +31,7 @@ from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_o
 from hardlite.fair_pool import close_idle
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
+from hardlite.turns.figures import TurnFigures
 from hardlite.turns.gate_registry import call_before_fork, find_holders_by, gate_for
 from hardlite.wal_reset import tell_of_wal_reset
 
@@ -135,6 +136,8 @@ def harden(engine: Engine, profile: Profile) -> None:
     driver = driver_named(profile.driver)
     query = engine.url.query
     read_only = query.get("mode") == "ro" or query.get("immutable") in {"1", "true", "yes", "on"}
+    # What is counted lasts for as long as the engine, with or without connections.
+    figures: set[TurnFigures] = set()
     shared_memory = str(engine.url.database) if query.get("cache") == "shared" else ""
 
     def configure(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -154,6 +157,8 @@ def harden(engine: Engine, profile: Profile) -> None:
         place = Place(file=file, writable=not read_only and _may_write(file))
         name = file or shared_memory
         gate = gate_for(name) if name and place.writable else None
+        if gate is not None:
+            figures.add(gate.figures)
         # First, so that a checkpoint at a change of the journal has its turn.
         connection.adopt(profile, gate_of(dbapi_connection, gate), writable=place.writable)
         apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)

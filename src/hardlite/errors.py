@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from hardlite.turns.holder import Holder
 
 __all__ = [
+    "BackupError",
     "ConfigurationError",
+    "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "DriverFaultError",
@@ -106,6 +108,12 @@ class UsageError(HardliteError, RuntimeError):
     slug = "usage"
 
 
+class DatabaseInUseError(UsageError):
+    """Somebody else has the database open, and what was asked for needs it alone."""
+
+    slug = "database-in-use"
+
+
 class ReentrantWriteError(UsageError):
     """A thread or task that has the turn asked for another one: it would wait for itself."""
 
@@ -158,6 +166,12 @@ class MigrationFailedError(HardliteError):
     def __reduce__(self) -> tuple[Callable[..., "MigrationFailedError"], tuple[str, str]]:
         facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
         return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
+
+
+class BackupError(HardliteError):
+    """A backup is not good, or an operation on a whole database failed; what was there still is."""
+
+    slug = "backup"
 
 
 class ImportRejectedError(HardliteError):

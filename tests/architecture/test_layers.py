@@ -20,6 +20,7 @@ turns
 lock_holders
 connections
 wal_reset execution_options fair_pool pragmas engine plugin
+metrics
 retry retry_policy sessions
 resume
 pages
@@ -29,6 +30,7 @@ rows
 imports
 sources
 aio
+operations
 integrations
 demo
 cli
@@ -37,7 +39,7 @@ cli
 
 ORDER_WITHIN = {
     "turns": """
-        holder gate_note
+        holder gate_note figures
         file_locks turn_files claims
         turn waiting telling gate gate_registry hold_watch
     """,
@@ -61,6 +63,13 @@ ORDER_WITHIN = {
         insert_target update_tally
         column_processors bound_rows driver_insert
         faults foreign_keys good_rows insert_result fast_insert
+    """,
+    "operations": """
+        content copying manifest backup_files opening own_turn
+        backup verify
+        in_use rewriting restore
+        checkpoint upkeep maintenance
+        single_instance lock_timeline
     """,
     "rows": """
         plain_values arrow_values
@@ -166,7 +175,11 @@ def packages_of_extras() -> set[str]:
     """The packages that pyproject.toml offers as extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
-    return {requirement.split(">=")[0] for extra in extras for requirement in extra}
+    return {
+        requirement.split(">=")[0].removesuffix("-api").replace("-", "_")
+        for extra in extras
+        for requirement in extra
+    }
 
 
 @pytest.mark.parametrize("path", PLACED, ids=label)

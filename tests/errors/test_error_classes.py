@@ -13,7 +13,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, exc
 from hardlite import batched_unit_of_work, errors
 from hardlite.call_sites import CallSite
 from hardlite.errors import (
+    BackupError,
     ConfigurationError,
+    DatabaseInUseError,
     DatabaseLockedError,
     DatabaseReplacedError,
     DriverFaultError,
@@ -41,6 +43,8 @@ E = TypeVar("E", bound=Exception)
 WHAT, HINT = "The pump stopped", "Fill the tank."
 PLAIN = [
     HardliteError,
+    BackupError,
+    DatabaseInUseError,
     ConfigurationError,
     PragmaRejectedError,
     UnsupportedDatabaseError,

@@ -20,6 +20,9 @@ class ExitCode(enum.IntEnum):
     WOULD_LOSE = 1
     """Migrations would lose rows."""
 
+    SOMETHING_WRONG = 1
+    """What was looked at is not as it should be."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 from hardlite.call_sites import call_site
 from hardlite.clock import Clock, system_clock
 from hardlite.turns.claims import Alone, Claim
+from hardlite.turns.figures import figures_for
 from hardlite.turns.holder import Holder
 from hardlite.turns.telling import holder_of, note_of, reentrant
 from hardlite.turns.turn import Turn
@@ -55,6 +56,7 @@ class Gate:
     ) -> None:
         self.name = name
         self.clock = clock
+        self.figures = figures_for(name)
         self._claim: Claim = Alone() if claim is None else claim
         self._elsewhere = elsewhere
         self._lock = threading.Lock()
