@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from hardlite.checkouts import Checkout
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     ConfigurationError,
@@ -19,11 +20,16 @@ from hardlite.errors import (
     ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
+    UnreadableDatabaseError,
     UnsupportedDatabaseError,
     UsageError,
 )
 from hardlite.imports.batches import batched_unit_of_work
+from hardlite.inspection.counting import TableStatus
+from hardlite.inspection.pools import PoolStatus
 from hardlite.lock_holders import LockHolders, holders
+from hardlite.operations.status import status
+from hardlite.operations.status_report import DatabaseStatus
 from hardlite.profile import Profile
 from hardlite.reports.batch_results import BatchResult
 from hardlite.reports.constraints import Constraint
@@ -42,10 +48,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchResult",
+    "Checkout",
     "ConfigurationError",
     "Constraint",
     "DatabaseLockedError",
     "DatabaseReplacedError",
+    "DatabaseStatus",
     "HardliteError",
     "Holder",
     "ImportRejectedError",
@@ -54,6 +62,7 @@ __all__ = [
     "LockHolders",
     "MigrationFailedError",
     "MissingExtraError",
+    "PoolStatus",
     "PragmaRejectedError",
     "Profile",
     "ReadOnlySessionError",
@@ -64,6 +73,8 @@ __all__ = [
     "RetryPolicy",
     "SessionmakerConflictError",
     "StaleSnapshotError",
+    "TableStatus",
+    "UnreadableDatabaseError",
     "UnsupportedDatabaseError",
     "UsageError",
     "async_batched_unit_of_work",
@@ -78,6 +89,7 @@ __all__ = [
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
+    "status",
 ]
 
 _AWAITED = {

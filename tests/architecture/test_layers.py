@@ -19,7 +19,7 @@ call_sites clock database_names filesystems profile readable result_codes
 turns
 lock_holders
 connections
-wal_reset execution_options fair_pool pragmas engine plugin
+checkouts wal_reset execution_options fair_pool pragmas engine plugin
 retry retry_policy sessions
 resume
 pages
@@ -27,6 +27,8 @@ reports
 inserts
 rows
 imports
+inspection
+doctor operations
 sources
 aio
 integrations
@@ -76,6 +78,18 @@ ORDER_WITHIN = {
     "aio": """
         engine sessions
         awaiting items preparing batches
+    """,
+    "inspection": """
+        sizes headers reading
+        counting effective pools
+    """,
+    "doctor": """
+        finding open_files database_content facts
+        access journal locks content connections
+        diagnosis page examination
+    """,
+    "operations": """
+        status_report status
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from hardlite.cli.demo_command import demo_command
+from hardlite.cli.doctor_command import doctor_command
 from hardlite.cli.import_command import import_command
 from hardlite.cli.migrate_command import migrate
+from hardlite.cli.status_command import status_command
 from hardlite.cli.versions import versions
 from hardlite.cli.who_command import who_command
 
@@ -21,8 +23,10 @@ app = typer.Typer(
 )
 app.command("import")(import_command)
 app.command("demo")(demo_command)
+app.command("doctor")(doctor_command)
 app.command("who")(who_command)
 app.add_typer(migrate, name="migrate")
+app.command("status")(status_command)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with one argument

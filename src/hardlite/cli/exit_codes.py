@@ -20,6 +20,9 @@ class ExitCode(enum.IntEnum):
     WOULD_LOSE = 1
     """Migrations would lose rows."""
 
+    SOMETHING_TO_DO = 1
+    """There is something to be mended."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 
