@@ -28,6 +28,7 @@ from hardlite.imports.batches import batched_unit_of_work
 from hardlite.inspection.counting import TableStatus
 from hardlite.inspection.pools import PoolStatus
 from hardlite.lock_holders import LockHolders, holders
+from hardlite.operations.health import Health, health
 from hardlite.operations.status import status
 from hardlite.operations.status_report import DatabaseStatus
 from hardlite.profile import Profile
@@ -55,6 +56,7 @@ __all__ = [
     "DatabaseReplacedError",
     "DatabaseStatus",
     "HardliteError",
+    "Health",
     "Holder",
     "ImportRejectedError",
     "ImportReport",
@@ -85,6 +87,7 @@ __all__ = [
     "forget_resume_key",
     "get_async_sessionmaker",
     "get_sessionmaker",
+    "health",
     "holders",
     "resume_points",
     "retry_on_locked",

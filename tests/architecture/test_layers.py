@@ -89,7 +89,7 @@ ORDER_WITHIN = {
         diagnosis page examination
     """,
     "operations": """
-        status_report status
+        status_report status health
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

@@ -318,7 +318,9 @@ def test_a_row_that_refers_to_nothing(wal_db: Path) -> None:
     found = found_in(wal_db)
 
     assert found.keys() == {"lost-references"}
-    assert found["lost-references"].problem.startswith("2 references of 'child'")
+    assert found["lost-references"].problem.startswith(
+        "Rows of 'child' that name a row of 'parent' that is not there: 2."
+    )
 
 
 def test_a_foreign_key_that_cannot_work(wal_db: Path) -> None:

@@ -205,7 +205,7 @@ def _place(facts: Facts) -> Iterator[Finding]:
             impact="Copies are damaged, and commits are lost when a file is replaced.",
             confidence="Medium",
             verify="Look whether a sync program runs for that folder.",
-            fix="Keep the database outside of it, and put backups made by hardlite there.",
+            fix="Keep the database outside of it, and put backups of it there.",
             trade_off="What is synced is then as old as the last backup.",
         )
 

@@ -111,7 +111,7 @@ def _references(facts: Facts, content: Content) -> Iterator[Finding]:
             severity=Severity.HIGH,
             category="Data",
             location=table,
-            problem=f"{count:,} references of {table!r} name a row of {parent!r} that is not there. "
+            problem=f"Rows of {table!r} that name a row of {parent!r} that is not there: {count:,}. "
             "They were written by a connection without PRAGMA foreign_keys=ON.",
             impact="Joins miss rows, and migrations that check foreign keys fail.",
             confidence="High",

@@ -23,6 +23,7 @@ from hardlite.inspection.headers import Headers, read_headers
 from hardlite.inspection.pools import PoolStatus, pool_status
 from hardlite.inspection.reading import Unread, read
 from hardlite.lock_holders import LockHolders, holders
+from hardlite.lock_holders.observation import observe
 from hardlite.turns.gate_registry import known_gate
 
 __all__ = ["EngineFacts", "Facts", "gather"]
@@ -67,6 +68,7 @@ class Facts:
         filesystem: its type.
         on_network: whether that is known to be a network's.
         free: bytes that this user may still write on that disk.
+        in_use: whether any process has a lock of SQLite on it, as each open connection with WAL has.
         looks: who held what, at some moments in a row.
         open_files: who has the files open.
         content: what is in it; None if that could not be read.
@@ -86,6 +88,7 @@ class Facts:
     filesystem: str | None
     on_network: bool
     free: int
+    in_use: bool
     looks: tuple[LockHolders, ...]
     open_files: OpenFiles
     content: Content | None
@@ -134,6 +137,7 @@ def gather(file: str, target: object, *, check: Check, clock: Clock) -> Facts:
             "the first bytes of the files could not be read: the kind of journal and the state of the WAL are not known"
         )
     looks = _look(file, clock)
+    seen = observe(file)
     content, unread, error = _content(file, headers, driver, check)
     open_files = who_has_open(file)
     if not open_files.complete:
@@ -151,6 +155,7 @@ def gather(file: str, target: object, *, check: Check, clock: Clock) -> Facts:
         filesystem=filesystem_type(file),
         on_network=is_network(file),
         free=shutil.disk_usage(folder).free,
+        in_use=bool(seen.database.locks or seen.shm.locks),
         looks=looks,
         open_files=open_files,
         content=content,

@@ -93,7 +93,8 @@ def _wal(facts: Facts) -> Iterator[Finding]:
             impact="Disk space, and slow reads if most of it is in use: each read looks through it.",
             confidence="Medium",
             verify=f"ls -l {facts.shell}-wal",
-            fix=f"hardlite checkpoint {facts.shell}, and set journal_size_limit, as hardened engines do.",
+            fix="Run PRAGMA wal_checkpoint(TRUNCATE) through a hardened engine, in which it has a "
+            "turn, and set journal_size_limit, as hardened engines do.",
             trade_off="The checkpoint takes a turn and copies the pages.",
         )
     lasting = lasting_readers(facts)
@@ -122,7 +123,7 @@ def lasting_readers(facts: Facts) -> list[str]:
 
 
 def _leftovers(facts: Facts) -> Iterator[Finding]:
-    if facts.open_files.users or not facts.open_files.complete or facts.locks.anybody:
+    if facts.in_use or facts.open_files.users:
         return
     if facts.size("-wal") and facts.headers is not None and facts.headers.frames:
         yield Finding(
@@ -130,14 +131,14 @@ def _leftovers(facts: Facts) -> Iterator[Finding]:
             severity=Severity.MEDIUM,
             category="Checkpoint",
             location=f"{facts.file}-wal",
-            problem=f"Nobody has the database open, yet its WAL has {facts.headers.frames:,} pages. "
+            problem=f"Nobody uses the database, yet its WAL has {facts.headers.frames:,} pages. "
             "The last program was killed, or did not close its connections.",
             impact="No harm as it is: the next program that opens it for writing recovers it. But "
             f"{facts.shell} copied alone lacks those commits.",
             confidence="High",
             verify=f"ls -l {facts.shell}*",
             fix="Open it once with the program that uses it. Never delete the -wal file, and copy "
-            "a database by hardlite backup only.",
+            "a database by SQLite's backup or VACUUM INTO only.",
             trade_off="None.",
         )
     elif "-shm" in facts.files and "-wal" not in facts.files:
@@ -146,8 +147,8 @@ def _leftovers(facts: Facts) -> Iterator[Finding]:
             severity=Severity.HIGH,
             category="Data",
             location=f"{facts.file}-wal",
-            problem="There is a -shm file but no -wal file beside the database, and nobody has it "
-            "open. SQLite makes and removes them together, the -wal last.",
+            problem="There is a -shm file but no -wal file beside the database, and nobody uses "
+            "it. SQLite makes and removes them together, the -wal last.",
             impact="If somebody deleted the -wal file, the commits in it are lost.",
             confidence="Medium",
             verify=f"ls -l {facts.shell}*",
