@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from hardlite.checkouts import Checkout
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import (
     BackupError,
@@ -21,17 +22,23 @@ from hardlite.errors import (
     ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
+    UnreadableDatabaseError,
     UnsupportedDatabaseError,
     UsageError,
 )
 from hardlite.imports.batches import batched_unit_of_work
+from hardlite.inspection.counting import TableStatus
+from hardlite.inspection.pools import PoolStatus
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.operations.backup import Backup, backup
 from hardlite.operations.checkpoint import Checkpoint, checkpoint
+from hardlite.operations.health import Health, health
 from hardlite.operations.lock_timeline import record_locks
 from hardlite.operations.maintenance import Maintenance
 from hardlite.operations.restore import Restored, restore
 from hardlite.operations.single_instance import SingleInstance
+from hardlite.operations.status import status
+from hardlite.operations.status_report import DatabaseStatus
 from hardlite.operations.upkeep import Upkeep, optimize, vacuum
 from hardlite.operations.verify import Verification, verify
 from hardlite.profile import Profile
@@ -54,13 +61,16 @@ __all__ = [
     "Backup",
     "BackupError",
     "BatchResult",
+    "Checkout",
     "Checkpoint",
     "ConfigurationError",
     "Constraint",
     "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
+    "DatabaseStatus",
     "HardliteError",
+    "Health",
     "Holder",
     "ImportRejectedError",
     "ImportReport",
@@ -69,6 +79,7 @@ __all__ = [
     "Maintenance",
     "MigrationFailedError",
     "MissingExtraError",
+    "PoolStatus",
     "PragmaRejectedError",
     "Profile",
     "ReadOnlySessionError",
@@ -81,6 +92,8 @@ __all__ = [
     "SessionmakerConflictError",
     "SingleInstance",
     "StaleSnapshotError",
+    "TableStatus",
+    "UnreadableDatabaseError",
     "UnsupportedDatabaseError",
     "Upkeep",
     "UsageError",
@@ -95,6 +108,7 @@ __all__ = [
     "forget_resume_key",
     "get_async_sessionmaker",
     "get_sessionmaker",
+    "health",
     "holders",
     "optimize",
     "record_locks",
@@ -102,6 +116,7 @@ __all__ = [
     "resume_points",
     "retry_on_locked",
     "run_in_transaction",
+    "status",
     "vacuum",
     "verify",
 ]

@@ -20,6 +20,7 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+from hardlite.checkouts import track_checkouts
 from hardlite.connections.awaited import gate_of
 from hardlite.connections.drivers import Driver, driver_named
 from hardlite.connections.locked import turn_holder
@@ -172,6 +173,8 @@ def harden(engine: Engine, profile: Profile) -> None:
     engine.update_execution_options(**engine.get_execution_options())
     _profiles[dialect] = profile
     _engines.add(engine)
+    if profile.track_checkouts:
+        track_checkouts(engine)
     if profile.journal_mode == "wal" and not read_only and _is_on_a_file(engine.url):
         tell_of_wal_reset(driver)
 

@@ -31,6 +31,7 @@ __all__ = [
     "ResumeRefusedError",
     "SessionmakerConflictError",
     "StaleSnapshotError",
+    "UnreadableDatabaseError",
     "UnsupportedDatabaseError",
     "UsageError",
 ]
@@ -100,6 +101,12 @@ class SessionmakerConflictError(ConfigurationError):
     """An engine's one sessionmaker was asked for again with other settings."""
 
     slug = "sessionmaker-conflict"
+
+
+class UnreadableDatabaseError(HardliteError):
+    """A database could not be looked at, or not without changing it; it was left as it is."""
+
+    slug = "unreadable-database"
 
 
 class UsageError(HardliteError, RuntimeError):

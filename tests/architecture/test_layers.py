@@ -19,7 +19,7 @@ call_sites clock database_names filesystems profile readable result_codes
 turns
 lock_holders
 connections
-wal_reset execution_options fair_pool pragmas engine plugin
+checkouts wal_reset execution_options fair_pool pragmas engine plugin
 metrics
 retry retry_policy sessions
 resume
@@ -28,6 +28,8 @@ reports
 inserts
 rows
 imports
+inspection
+doctor
 sources
 aio
 operations
@@ -64,13 +66,6 @@ ORDER_WITHIN = {
         column_processors bound_rows driver_insert
         faults foreign_keys good_rows insert_result fast_insert
     """,
-    "operations": """
-        content copying manifest backup_files opening own_turn
-        backup verify
-        in_use rewriting restore
-        checkpoint upkeep maintenance
-        single_instance lock_timeline
-    """,
     "rows": """
         plain_values arrow_values
         arrow_rows pandas_rows polars_rows
@@ -85,6 +80,23 @@ ORDER_WITHIN = {
     "aio": """
         engine sessions
         awaiting items preparing batches
+    """,
+    "inspection": """
+        sizes headers reading
+        counting effective pools
+    """,
+    "doctor": """
+        finding open_files database_content facts
+        access journal locks content connections
+        diagnosis page examination
+    """,
+    "operations": """
+        content copying manifest backup_files opening own_turn
+        backup verify
+        in_use rewriting restore
+        checkpoint upkeep maintenance
+        single_instance lock_timeline
+        status_report status health
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""

@@ -32,6 +32,7 @@ from hardlite.errors import (
     ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
+    UnreadableDatabaseError,
     UnsupportedDatabaseError,
     UsageError,
 )
@@ -54,6 +55,7 @@ PLAIN = [
     ReadOnlySessionError,
     ResumeRefusedError,
     LeftoverTableError,
+    UnreadableDatabaseError,
 ]
 HOLDER = Holder(pid=7, thread="thread 'x'", held=1.5, site=CallSite("app.py", 3, "save"))
 

@@ -23,6 +23,9 @@ class ExitCode(enum.IntEnum):
     SOMETHING_WRONG = 1
     """What was looked at is not as it should be."""
 
+    SOMETHING_TO_DO = 1
+    """There is something to be mended."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 

@@ -128,6 +128,11 @@ class Gate:
         """The turn that this process has right now."""
         return self._turn
 
+    @property
+    def trouble(self) -> Exception | None:
+        """Why this process does not take turns with others; None if it does."""
+        return self._claim.trouble
+
     def holder(self) -> Holder | None:
         """Say who has the turn right now, of this process or another one."""
         return self.own_holder() or self._elsewhere()
