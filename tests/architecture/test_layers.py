@@ -31,6 +31,7 @@ sources
 aio
 integrations
 demo
+audit
 cli
 """
 """Modules and packages of hardlite; each may import those that stand before it, no others."""

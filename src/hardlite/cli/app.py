@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hardlite.cli.audit_command import audit_command
 from hardlite.cli.demo_command import demo_command
 from hardlite.cli.import_command import import_command
 from hardlite.cli.migrate_command import migrate
@@ -23,6 +24,7 @@ app.command("import")(import_command)
 app.command("demo")(demo_command)
 app.command("who")(who_command)
 app.add_typer(migrate, name="migrate")
+app.command("audit")(audit_command)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with one argument

@@ -20,6 +20,9 @@ class ExitCode(enum.IntEnum):
     WOULD_LOSE = 1
     """Migrations would lose rows."""
 
+    FINDINGS = 1
+    """The audit found something."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 
