@@ -35,6 +35,7 @@ aio
 operations
 integrations
 demo
+audit
 cli
 """
 """Modules and packages of hardlite; each may import those that stand before it, no others."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hardlite.cli.audit_command import audit_command
 from hardlite.cli.backup_command import backup_command
 from hardlite.cli.checkpoint_command import checkpoint_command
 from hardlite.cli.demo_command import demo_command
@@ -38,6 +39,7 @@ app.command("checkpoint")(checkpoint_command)
 app.command("optimize")(optimize_command)
 app.command("vacuum")(vacuum_command)
 app.command("status")(status_command)
+app.command("audit")(audit_command)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with one argument

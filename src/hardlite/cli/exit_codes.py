@@ -26,6 +26,9 @@ class ExitCode(enum.IntEnum):
     SOMETHING_TO_DO = 1
     """There is something to be mended."""
 
+    FINDINGS = 1
+    """The audit found something."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 
