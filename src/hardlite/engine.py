@@ -20,6 +20,7 @@ from sqlalchemy.sql import Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.util import immutabledict
 
+from hardlite.checkouts import track_checkouts
 from hardlite.connections.awaited import gate_of
 from hardlite.connections.drivers import Driver, driver_named
 from hardlite.connections.locked import turn_holder
@@ -31,6 +32,7 @@ from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_o
 from hardlite.fair_pool import close_idle
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
+from hardlite.turns.figures import TurnFigures
 from hardlite.turns.gate_registry import call_before_fork, find_holders_by, gate_for
 from hardlite.wal_reset import tell_of_wal_reset
 
@@ -135,6 +137,8 @@ def harden(engine: Engine, profile: Profile) -> None:
     driver = driver_named(profile.driver)
     query = engine.url.query
     read_only = query.get("mode") == "ro" or query.get("immutable") in {"1", "true", "yes", "on"}
+    # What is counted lasts for as long as the engine, with or without connections.
+    figures: set[TurnFigures] = set()
     shared_memory = str(engine.url.database) if query.get("cache") == "shared" else ""
 
     def configure(dbapi_connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -154,6 +158,8 @@ def harden(engine: Engine, profile: Profile) -> None:
         place = Place(file=file, writable=not read_only and _may_write(file))
         name = file or shared_memory
         gate = gate_for(name) if name and place.writable else None
+        if gate is not None:
+            figures.add(gate.figures)
         # First, so that a checkpoint at a change of the journal has its turn.
         connection.adopt(profile, gate_of(dbapi_connection, gate), writable=place.writable)
         apply_pragmas(functools.partial(_ask, dbapi_connection), profile, place)
@@ -167,6 +173,8 @@ def harden(engine: Engine, profile: Profile) -> None:
     engine.update_execution_options(**engine.get_execution_options())
     _profiles[dialect] = profile
     _engines.add(engine)
+    if profile.track_checkouts:
+        track_checkouts(engine)
     if profile.journal_mode == "wal" and not read_only and _is_on_a_file(engine.url):
         tell_of_wal_reset(driver)
 

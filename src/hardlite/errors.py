@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from hardlite.turns.holder import Holder
 
 __all__ = [
+    "BackupError",
     "ConfigurationError",
+    "DatabaseInUseError",
     "DatabaseLockedError",
     "DatabaseReplacedError",
     "DriverFaultError",
@@ -29,6 +31,7 @@ __all__ = [
     "ResumeRefusedError",
     "SessionmakerConflictError",
     "StaleSnapshotError",
+    "UnreadableDatabaseError",
     "UnsupportedDatabaseError",
     "UsageError",
 ]
@@ -100,10 +103,22 @@ class SessionmakerConflictError(ConfigurationError):
     slug = "sessionmaker-conflict"
 
 
+class UnreadableDatabaseError(HardliteError):
+    """A database could not be looked at, or not without changing it; it was left as it is."""
+
+    slug = "unreadable-database"
+
+
 class UsageError(HardliteError, RuntimeError):
     """The calling code must change; trying again cannot help."""
 
     slug = "usage"
+
+
+class DatabaseInUseError(UsageError):
+    """Somebody else has the database open, and what was asked for needs it alone."""
+
+    slug = "database-in-use"
 
 
 class ReentrantWriteError(UsageError):
@@ -158,6 +173,12 @@ class MigrationFailedError(HardliteError):
     def __reduce__(self) -> tuple[Callable[..., "MigrationFailedError"], tuple[str, str]]:
         facts = {name: getattr(self, name) for name in ("revision", "statement", "backup")}
         return functools.partial(MigrationFailedError, **facts), (self.args[0], self.hint)
+
+
+class BackupError(HardliteError):
+    """A backup is not good, or an operation on a whole database failed; what was there still is."""
+
+    slug = "backup"
 
 
 class ImportRejectedError(HardliteError):

@@ -34,6 +34,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 _SECONDS = ("busy_timeout", "timeout", "warn_wait", "warn_hold")
 _WHOLE = ("cache_size", "wal_autocheckpoint", "journal_size_limit", "mmap_size")
+_SWITCHES = ("foreign_keys", "track_checkouts")
 _SWITCH = "True or False; in a URL, on or off"
 _TRUE = {"on", "true", "yes", "1"}
 _FALSE = {"off", "false", "no", "0"}
@@ -72,6 +73,8 @@ class Profile:
             ``"fallback"`` warns once and uses a rollback journal, ``"refuse"`` raises.
         driver: the module that drives SQLite: ``"sqlite3"`` is Python's own, ``"pysqlite3"``
             brings a newer SQLite, for sync engines.
+        track_checkouts: whether the line of code is noted where each connection is taken from the
+            pool, so that `status` names a leak.
 
     Raises:
         ConfigurationError: a value is not one of those allowed.
@@ -97,6 +100,7 @@ class Profile:
     warn_hold: float = 2.0
     network: Network = "fallback"
     driver: DriverName = "sqlite3"
+    track_checkouts: bool = False
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -115,7 +119,9 @@ class Profile:
             value = getattr(self, name)
             good = isinstance(value, int) and not isinstance(value, bool)
             _require(name, value, good or (name == "mmap_size" and value is None), "a whole number")
-        _require("foreign_keys", self.foreign_keys, isinstance(self.foreign_keys, bool), _SWITCH)
+        for name in _SWITCHES:
+            value = getattr(self, name)
+            _require(name, value, isinstance(value, bool), _SWITCH)
 
     @classmethod
     def durable(cls) -> Self:
@@ -202,7 +208,7 @@ def _require(name: str, value: object, good: object, expected: str) -> None:
 
 def _from_text(name: str, text: str) -> object:
     lowered = text.strip().lower()
-    if name == "foreign_keys" and lowered in _TRUE | _FALSE:
+    if name in _SWITCHES and lowered in _TRUE | _FALSE:
         return lowered in _TRUE
     try:
         if name in _SECONDS:

@@ -2,10 +2,26 @@
 
 from typing import Final
 
-__all__ = ["seconds", "shortened", "shown"]
+__all__ = ["byte_count", "seconds", "shortened", "shown"]
 
 _MINUTE: Final = 60
 _WITH_FRACTIONS: Final = 10
+_UNIT: Final = 1024
+
+
+def byte_count(number: float) -> str:
+    """Return a number of bytes in the unit that suits it.
+
+    >>> [byte_count(each) for each in (0, 999, 20480, 5_000_000, 3 * 2**30)]
+    ['0 bytes', '999 bytes', '20.0 KiB', '4.8 MiB', '3.0 GiB']
+    """
+    if number < _UNIT:
+        return f"{number:.0f} bytes"
+    for unit in ("KiB", "MiB"):
+        number /= _UNIT
+        if number < _UNIT:
+            return f"{number:.1f} {unit}"
+    return f"{number / _UNIT:,.1f} GiB"
 
 
 def seconds(duration: float) -> str:

@@ -19,7 +19,8 @@ call_sites clock database_names filesystems profile readable result_codes
 turns
 lock_holders
 connections
-wal_reset execution_options fair_pool pragmas engine plugin
+checkouts wal_reset execution_options fair_pool pragmas engine plugin
+metrics
 retry retry_policy sessions
 resume
 pages
@@ -27,17 +28,21 @@ reports
 inserts
 rows
 imports
+inspection
+doctor
 sources
 aio
+operations
 integrations
 demo
+audit
 cli
 """
 """Modules and packages of hardlite; each may import those that stand before it, no others."""
 
 ORDER_WITHIN = {
     "turns": """
-        holder gate_note
+        holder gate_note figures
         file_locks turn_files claims
         turn waiting telling gate gate_registry hold_watch
     """,
@@ -76,6 +81,23 @@ ORDER_WITHIN = {
     "aio": """
         engine sessions
         awaiting items preparing batches
+    """,
+    "inspection": """
+        sizes headers reading
+        counting effective pools
+    """,
+    "doctor": """
+        finding open_files database_content facts
+        access journal locks content connections
+        diagnosis page examination
+    """,
+    "operations": """
+        content copying manifest backup_files opening own_turn
+        backup verify
+        in_use rewriting restore
+        checkpoint upkeep maintenance
+        single_instance lock_timeline
+        status_report status health
     """,
 }
 """The same within a package; what goes on inside of another one is its own affair."""
@@ -166,7 +188,11 @@ def packages_of_extras() -> set[str]:
     """The packages that pyproject.toml offers as extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
-    return {requirement.split(">=")[0] for extra in extras for requirement in extra}
+    return {
+        requirement.split(">=")[0].removesuffix("-api").replace("-", "_")
+        for extra in extras
+        for requirement in extra
+    }
 
 
 @pytest.mark.parametrize("path", PLACED, ids=label)

@@ -238,3 +238,28 @@ def test_migrations_run_by_many_at_once_and_killed_are_whole() -> None:
     )
 
     assert told.endswith("nothing was wrong\n")
+
+
+def test_backup_copies_a_database_under_writers(tmp_path: Path) -> None:
+    told = printed_by(
+        "backup.py", "--megabytes", "2", "--writers", "2", "--patience", "0.3", "--directory",
+        str(tmp_path),
+    )  # fmt: skip
+
+    lines = told.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == [
+        "hardlite", "goal:", ".backup", "in-steps", "in-one-go", "vacuum",
+    ]  # fmt: skip
+    assert lines[2].split()[3] == "good"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_backups_and_restores_that_are_killed_leave_whole_databases(tmp_path: Path) -> None:
+    told = printed_by(
+        "backup_crash.py", "--kills", "6", "--rows", "2000", "--directory", str(tmp_path)
+    )
+
+    assert told.count("killed 6 times") == 3
+    assert told.splitlines()[-1] == "Every database is whole."
+    assert list(tmp_path.iterdir()) == []

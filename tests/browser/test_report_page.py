@@ -1,7 +1,6 @@
 """The page of a report, in a real browser: nothing is wrong, nothing overflows, nothing runs."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +13,7 @@ from tests.fixtures.reports import HOSTILE, batch, many_batches, report_of
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A Chromium without a window: the one of the system, or playwright's own."""
-    system = next(filter(None, map(shutil.which, _NAMES)), None)
-    with playwright.sync_playwright() as driver:
-        own = driver.chromium.executable_path
-        if system is None and not Path(own).exists():
-            pytest.skip("there is no Chromium")
-        started = driver.chromium.launch(executable_path=system or own, args=["--no-sandbox"])
-        yield started
-        started.close()
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 @pytest.fixture

@@ -198,9 +198,9 @@ def test_rows_from_standard_input_have_a_file_too(
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("people.csv", "people.csv, which the import needs"),
-        ("app.db", "app.db, which the import needs"),
-        ("r.csv", "r.csv, which the import needs"),
+        ("people.csv", "people.csv, which the command needs"),
+        ("app.db", "app.db, which the command needs"),
+        ("r.csv", "r.csv, which the command needs"),
         ("none/bad.csv", "cannot be written to"),
         ("bad.jsonl", "they are in the format of their source. Name a file that ends in .csv"),
         ("bad.TSV.gz", "they are in the format of their source. Name a file that ends in .csv"),
@@ -227,7 +227,7 @@ def test_two_sources_of_one_name_are_refused(
     ran = hardlite("import", *paths, db_path, "--create", "--rejects", tmp_path)
 
     assert (ran.code, db_path.exists()) == (2, False)
-    assert "a.rejects.csv, which the import needs" in ran.err
+    assert "a.rejects.csv, which the command needs" in ran.err
 
 
 @pytest.mark.parametrize(("times", "kept"), [(1, 3), (2, 1)])

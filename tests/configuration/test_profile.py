@@ -27,6 +27,7 @@ PROFILES = st.builds(
     warn_wait=SECONDS,
     warn_hold=SECONDS,
     network=st.sampled_from(["fallback", "refuse"]),
+    track_checkouts=st.booleans(),
 )
 
 
@@ -35,6 +36,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
         "journal_mode": "wal",
         "synchronous": "normal",
         "foreign_keys": True,
+        "track_checkouts": False,
         "busy_timeout": 5.0,
         "timeout": 30.0,
         "cache_size": -64000,

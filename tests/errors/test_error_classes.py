@@ -13,7 +13,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, exc
 from hardlite import batched_unit_of_work, errors
 from hardlite.call_sites import CallSite
 from hardlite.errors import (
+    BackupError,
     ConfigurationError,
+    DatabaseInUseError,
     DatabaseLockedError,
     DatabaseReplacedError,
     DriverFaultError,
@@ -30,6 +32,7 @@ from hardlite.errors import (
     ResumeRefusedError,
     SessionmakerConflictError,
     StaleSnapshotError,
+    UnreadableDatabaseError,
     UnsupportedDatabaseError,
     UsageError,
 )
@@ -41,6 +44,8 @@ E = TypeVar("E", bound=Exception)
 WHAT, HINT = "The pump stopped", "Fill the tank."
 PLAIN = [
     HardliteError,
+    BackupError,
+    DatabaseInUseError,
     ConfigurationError,
     PragmaRejectedError,
     UnsupportedDatabaseError,
@@ -50,6 +55,7 @@ PLAIN = [
     ReadOnlySessionError,
     ResumeRefusedError,
     LeftoverTableError,
+    UnreadableDatabaseError,
 ]
 HOLDER = Holder(pid=7, thread="thread 'x'", held=1.5, site=CallSite("app.py", 3, "save"))
 

@@ -20,6 +20,15 @@ class ExitCode(enum.IntEnum):
     WOULD_LOSE = 1
     """Migrations would lose rows."""
 
+    SOMETHING_WRONG = 1
+    """What was looked at is not as it should be."""
+
+    SOMETHING_TO_DO = 1
+    """There is something to be mended."""
+
+    FINDINGS = 1
+    """The audit found something."""
+
     MISUSE = 2
     """An option, a file or a column is wrong; nothing was written."""
 

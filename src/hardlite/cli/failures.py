@@ -1,9 +1,15 @@
 """One clear message about what stopped a command."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import typer
 from sqlalchemy import exc
 
-__all__ = ["complain", "message_of"]
+from hardlite.cli.exit_codes import ExitCode
+from hardlite.errors import BackupError, ConfigurationError, UsageError
+
+__all__ = ["complain", "ending_well", "message_of"]
 
 
 def complain(message: str) -> None:
@@ -20,3 +26,20 @@ def message_of(error: BaseException) -> str:
     elif isinstance(error, KeyboardInterrupt):
         text = "Interrupted."
     return " ".join(text.split())
+
+
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Turn what stops an operation into one message and an exit code.
+
+    Raises:
+        typer.Exit: with that code.
+    """
+    try:
+        yield
+    except (ConfigurationError, UsageError) as error:
+        complain(message_of(error))
+        raise typer.Exit(ExitCode.MISUSE) from None
+    except (BackupError, exc.DBAPIError, OSError, KeyboardInterrupt) as error:
+        complain(message_of(error))
+        raise typer.Exit(ExitCode.COULD_NOT_FINISH) from None

@@ -54,7 +54,7 @@ def output_file(path: Path, what: str, *, keep: Iterable[Path]) -> Iterator[Outp
     """
     if any(_same(path, other) for other in keep):
         raise ConfigurationError(
-            f"{what} would replace {path}, which the import needs", "Name another file."
+            f"{what} would replace {path}, which the command needs", "Name another file."
         )
     if path.exists() and not path.is_file():
         raise ConfigurationError(f"{what} cannot replace {path}: it is no file", "Name a file.")

@@ -6,6 +6,7 @@ import pathlib
 
 from hardlite.errors import LockedByOtherError
 from hardlite.lock_holders import LockHolders, look_at
+from hardlite.turns.figures import figures_for
 from hardlite.turns.gate import TurnTimeoutError
 from hardlite.turns.holder import Holder
 
@@ -42,6 +43,7 @@ def no_turn(
     database: str, cause: TurnTimeoutError, kind: type[LockedByOtherError] = LockedByOtherError
 ) -> LockedByOtherError:
     """Describe a turn that was not granted in time."""
+    figures_for(database).refuses("turn")
     seen = _look(database)
     holder, who = cause.holder, "the turn is held by"
     following = None if seen is None else seen.next_in_line
@@ -66,6 +68,7 @@ def foreign_lock(
     database: str, waited: float, kind: type[LockedByOtherError] = LockedByOtherError
 ) -> LockedByOtherError:
     """Describe a lock of SQLite that somebody outside of the gate holds."""
+    figures_for(database).refuses("foreign_lock")
     holder = _foreign_holder(database)
     return kind(
         f"database is locked: it was this writer's turn on {database}, but for the {waited:.3f} s "
@@ -91,6 +94,7 @@ def stale_snapshot(
     database: str, kind: type[LockedByOtherError] = LockedByOtherError
 ) -> LockedByOtherError:
     """Describe a snapshot that is too old to be written on."""
+    figures_for(database).refuses("stale_snapshot")
     return kind(
         f"database is locked: this transaction has read {database} as it was before another "
         "commit, and cannot write on what is out of date",

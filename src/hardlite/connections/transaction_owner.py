@@ -291,18 +291,19 @@ class TransactionOwner(AnyConnection):
             count_commit()
         self._writing = self._snapshot = False
         if self._turn is not None:
-            self._release()
+            self._release(kept=wrote)
         if self._foreign_keys_suspended:
             self._foreign_keys_suspended = False
             table_rebuild.restore_foreign_keys(self.run)
         if wrote and self._identity is not None:
             self._identity.require_after()
 
-    def _release(self) -> None:
+    def _release(self, *, kept: bool = False) -> None:
         turn = self._turn
-        if turn is None:
+        if turn is None or self._gate is None:
             return
         held = turn.held()
+        self._gate.figures.ends(turn.waited, held, kept=kept)
         turn.release()
         # Forgotten last: what an interrupt leaves is released by the rollback that follows.
         self._turn = None

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import threading
+from collections.abc import Iterator
 from typing import Final
 
 from hardlite.call_sites import call_site
@@ -17,12 +18,49 @@ from hardlite.turns.file_locks import try_lock
 from hardlite.turns.gate_note import encode, read_note
 from hardlite.turns.holder import Holder
 
-__all__ = ["give_back", "owner_of", "take"]
+__all__ = ["ClaimedByOtherError", "claimed_file", "give_back", "owner_of", "take"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 _held: set[int] = set()
 """The open lock files of this process: a child that it forks must not keep them locked."""
+
+
+class ClaimedByOtherError(Exception):
+    """Somebody has the file; the caller turns this into an error of its own.
+
+    Args:
+        holder: who that is, as far as it is known.
+    """
+
+    def __init__(self, holder: Holder | None) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return str(self.holder or "a process that has not told its name")
+
+
+@contextlib.contextmanager
+def claimed_file(path: str, label: str, clock: Clock) -> Iterator[None]:
+    """Have a lock file for this thread alone; it is deleted in the end.
+
+    Args:
+        path: the file; it is made if it is missing.
+        label: what it is wanted for, for those who are refused.
+        clock: tells the others since when.
+
+    Raises:
+        ClaimedByOtherError: somebody else has it.
+        OSError: it cannot be had at all.
+    """
+    descriptor = take(path, label=label, clock=clock)
+    if descriptor is None:
+        raise ClaimedByOtherError(owner_of(path, clock))
+    try:
+        yield
+    finally:
+        give_back(path, descriptor)
 
 
 def take(path: str, *, label: str, clock: Clock) -> int | None:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from hardlite.database_names import file_of
 from hardlite.errors import ConfigurationError, UnsupportedDatabaseError
 
-__all__ = ["database_file"]
+__all__ = ["database_file", "file_named"]
 
 
 def database_file(target: Engine | str | os.PathLike[str]) -> str:
@@ -22,18 +22,8 @@ def database_file(target: Engine | str | os.PathLike[str]) -> str:
         ConfigurationError: it names a database in memory, or no file that exists.
         UnsupportedDatabaseError: it names a database that is not one of SQLite.
     """
-    if isinstance(target, Engine):
-        name = _file_of_url(target.url)
-    elif isinstance(target, str) and "://" in target:
-        name = _file_of_url(_url(target))
-    else:
-        name = os.fspath(target)
-    file = file_of(name)
-    if not file:
-        raise ConfigurationError(
-            f"{_shown(target)} names a database in memory: no other process can lock it",
-            "Give the path of a database file, or an engine on one.",
-        )
+    file = file_named(target)
+    name = _name(target)
     try:
         kind = os.stat(file).st_mode  # noqa: PTH116 - no more than a look
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -41,6 +31,33 @@ def database_file(target: Engine | str | os.PathLike[str]) -> str:
     if not stat.S_ISREG(kind):
         raise ConfigurationError(f"{name} is not a file", "Give the path of the database file.")
     return file
+
+
+def file_named(target: Engine | str | os.PathLike[str]) -> str:
+    """Return the real path of the file that ``target`` names, there or not.
+
+    Args:
+        target: as for `database_file`.
+
+    Raises:
+        ConfigurationError: it names a database in memory.
+        UnsupportedDatabaseError: it names a database that is not one of SQLite.
+    """
+    file = file_of(_name(target))
+    if not file:
+        raise ConfigurationError(
+            f"{_shown(target)} names a database in memory: no other process can lock it",
+            "Give the path of a database file, or an engine on one.",
+        )
+    return file
+
+
+def _name(target: Engine | str | os.PathLike[str]) -> str:
+    if isinstance(target, Engine):
+        return _file_of_url(target.url)
+    if isinstance(target, str) and "://" in target:
+        return _file_of_url(_url(target))
+    return os.fspath(target)
 
 
 def _url(text: str) -> URL:

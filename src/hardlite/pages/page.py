@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from hardlite.pages.charts import Timed, rate_chart, timeline
-from hardlite.pages.style import STYLE
+from hardlite.pages.frame import framed
 from hardlite.pages.text import count, escaped
 from hardlite.readable import seconds, shortened
 
@@ -13,8 +13,6 @@ __all__ = ["ReasonLine", "RejectionLine", "Section", "page"]
 
 _LONGEST: Final = 400
 _SLOWEST: Final = 5
-# Should a text get through as markup after all, nothing that it names is run or loaded.
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +98,7 @@ def page(title: str, sections: Sequence[Section], *, made_by: str) -> str:
         sections: one for each import.
         made_by: what stands at the end.
     """
-    body = "".join(map(_section, sections))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><header><h1>{escaped(title)}</h1></header>\n<main>{body}</main>\n"
-        f"<footer>{escaped(made_by)}</footer></body></html>\n"
-    )
+    return framed(title, "".join(map(_section, sections)), made_by=made_by)
 
 
 def _section(section: Section) -> str:

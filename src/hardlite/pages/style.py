@@ -89,6 +89,18 @@ th:last-child, td:last-child { padding-right: 0; }
   display: block; height: .75em; margin-top: .35em; min-width: 2px; border-radius: .15em;
   background: var(--over);
 }
+.finding h2, .table > h2 { margin: 0 0 .5rem; font-size: 1.05rem; }
+.finding dl { margin: 0; } .finding dt { margin-top: .4rem; }
+.finding dd { font-size: .95rem; font-weight: 400; overflow-wrap: anywhere; white-space: pre-line; }
+.label {
+  display: inline-block; padding: .05rem .45rem; border-radius: .35rem; font-size: .75rem;
+  background: var(--page); color: var(--soft); vertical-align: middle;
+}
+.label.good { background: var(--good-back); color: var(--good); }
+.label.some { background: var(--some-back); color: var(--some); }
+.label.bad { background: var(--bad-back); color: var(--bad); }
+.table ol, .table ul { margin: 0; padding-left: 1.3rem; overflow-wrap: anywhere; }
+th[scope="row"] { width: 8rem; }
 code { font: .88em/1.5 ui-monospace, monospace; white-space: pre-wrap; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
   gap: 0 .8rem; }

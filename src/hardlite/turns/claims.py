@@ -30,6 +30,11 @@ class Claim(Protocol):
     held: bool
     sought: bool
 
+    @property
+    def trouble(self) -> Exception | None:
+        """Why processes could not be ordered, the last time that was tried."""
+        ...
+
     def try_now(self) -> bool:
         """Claim the turn if no other process has it or is next; say whether that was so."""
         ...
@@ -68,6 +73,7 @@ class Alone:
     shared = False
     held = True
     sought = False
+    trouble = None
 
     def try_now(self) -> bool:
         """There is nobody else."""
@@ -113,6 +119,11 @@ class ProcessClaim:
         self._thread: threading.Thread | None = None
         # The garbage collector may make a thread that has it release a turn, and so seek the next.
         self._lock = threading.RLock()
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why processes could not be ordered, the last time that was tried."""
+        return self.files.trouble
 
     def try_now(self) -> bool:
         """Claim the turn if no other process has it or is next; say whether that was so."""

@@ -20,6 +20,7 @@ from typing import TypeVar
 from hardlite.call_sites import call_site
 from hardlite.clock import Clock, system_clock
 from hardlite.turns.claims import Alone, Claim
+from hardlite.turns.figures import figures_for
 from hardlite.turns.holder import Holder
 from hardlite.turns.telling import holder_of, note_of, reentrant
 from hardlite.turns.turn import Turn
@@ -58,6 +59,7 @@ class Gate:
     ) -> None:
         self.name = name
         self.clock = clock
+        self.figures = figures_for(name)
         self._claim: Claim = Alone() if claim is None else claim
         self._elsewhere = elsewhere
         self._lock = threading.Lock()
@@ -128,6 +130,11 @@ class Gate:
     def turn(self) -> Turn | None:
         """The turn that this process has right now."""
         return self._turn
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why this process does not take turns with others; None if it does."""
+        return self._claim.trouble
 
     def holder(self) -> Holder | None:
         """Say who has the turn right now, of this process or another one."""

@@ -1,0 +1,127 @@
+"""Which files are audited, what each is for, and what is left of it once it has been read."""
+
+import ast
+import gc
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from hardlite.audit.facts import Module, Role
+from hardlite.audit.survey import survey
+
+__all__ = ["Unreadable", "find", "parsed", "read"]
+
+_SKIPPED: Final = {
+    *(".git", ".hg", ".tox", ".venv", "venv", "node_modules", "__pycache__", "site-packages"),
+    *("build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".eggs"),
+}
+_RESOURCES: Final = {".sql", ".toml", ".ini", ".env", ".cfg"}
+_TEST: Final = re.compile(
+    r"(^|/)(tests?|testing|_tests?)(/|\.py$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest)\.py$"
+)
+_EXAMPLE: Final = re.compile(
+    r"(^|/)(examples?|docs?|samples?|benchmarks?|notebooks?|cookbooks?|demos?)/"
+)
+_MIGRATION: Final = re.compile(
+    r"(^|/)versions/|(^|/)migrations?/(?!env\.py)|(^|/)alembic/(?!env\.py)"
+)
+_SCRIPT: Final = re.compile(
+    r"(^|/)(scripts?|tools|bin)/|(^|/)(setup|create_db|init_db|seed|migrate|cli|\w+_cli|manage|__main__|fixtures)\w*\.py$"
+)
+
+
+class Unreadable(Exception):  # noqa: N818 - it is a finding, not a fault of ours
+    """A file that does not parse.
+
+    Args:
+        path: of the file.
+        line: where it stops to be Python.
+        why: what the parser says.
+    """
+
+    def __init__(self, path: str, line: int, why: str) -> None:
+        super().__init__(path, line, why)
+        self.path, self.line, self.why = path, line, why
+
+
+def find(paths: Sequence[Path], exclude: Sequence[str] = ()) -> Iterator[tuple[Path, str]]:
+    """Yield each Python and resource file, with the name that findings give it.
+
+    Args:
+        paths: files and directories.
+        exclude: patterns of names to leave out, as `pathlib.PurePath.match` has them.
+    """
+    for start in paths:
+        if start.is_file():
+            yield start, start.as_posix()
+            continue
+        for folder, below, names in os.walk(start):
+            below[:] = sorted(name for name in below if name not in _SKIPPED)
+            for name in sorted(names):
+                path = Path(folder, name)
+                shown = path.relative_to(start).as_posix()
+                wanted = path.suffix == ".py" or path.suffix in _RESOURCES or name == ".env"
+                if wanted and not any(
+                    path.relative_to(start).match(pattern) for pattern in exclude
+                ):
+                    yield path, shown
+
+
+def parsed(path: Path, shown: str) -> ast.Module:
+    """Return the tree of a file.
+
+    Raises:
+        Unreadable: it is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        raise Unreadable(shown, error.lineno or 1, error.msg) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Unreadable(shown, 1, str(error) or type(error).__name__) from error
+
+
+def read(files: Iterable[tuple[Path, str]]) -> Iterator[Module | Unreadable]:
+    """Yield the facts of each Python file; no tree outlives its turn."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for path, shown in files:
+            try:
+                tree = parsed(path, shown)
+            except Unreadable as unreadable:
+                yield unreadable
+                continue
+            module = Module(shown, _dotted(shown), role_of(shown))
+            survey(tree, module)
+            yield module
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def role_of(shown: str) -> Role:
+    """Say what a file is for, by its name.
+
+    >>> role_of("tests/test_app.py"), role_of("app/main.py")
+    ('test', 'production')
+    """
+    roles: tuple[tuple[re.Pattern[str], Role], ...] = (
+        (_TEST, "test"),
+        (_EXAMPLE, "example"),
+        (_MIGRATION, "migration"),
+        (_SCRIPT, "script"),
+    )
+    for pattern, role in roles:
+        if pattern.search(shown):
+            return role
+    return "production"
+
+
+def _dotted(shown: str) -> str:
+    return shown.removesuffix(".py").removesuffix("/__init__").strip("/").replace("/", ".")

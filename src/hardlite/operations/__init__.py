@@ -1,0 +1,1 @@
+"""What is done to a whole database: one file for each operation."""

@@ -1,0 +1,141 @@
+"""`hardlite audit`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardlite.cli.exit_codes import ExitCode
+
+Command = Callable[..., Any]
+
+BAD = """
+import sqlite3
+import threading
+
+connection = sqlite3.connect("app.db")
+
+
+def read() -> list[tuple[str]]:
+    return connection.execute("SELECT name FROM users").fetchall()
+
+
+async def names() -> list[tuple[str]]:
+    return read()
+
+
+def save(name: str) -> None:
+    try:
+        connection.execute("INSERT INTO users VALUES (?)", (name,))
+        connection.commit()
+    except sqlite3.OperationalError:
+        pass
+    with sqlite3.connect("app.db") as other:
+        other.execute(
+            "SELECT 1"
+        )
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "app.py").write_text(BAD, encoding="utf-8")
+    (folder / "old.py").write_text("print 'Python 2'\n", encoding="utf-8")
+    return folder
+
+
+def test_findings_are_told_with_a_score_and_a_plan(hardlite: Command, program: Path) -> None:
+    ran = hardlite("audit", program)
+
+    assert ran.code == ExitCode.FINDINGS
+    assert "[SEVERITY: CRITICAL] HL5A\nLocation: app.py : 12 (names)" in ran.out
+    assert "  calls read at app.py:13\n" in ran.out
+    assert "Score: 2 of 10" in ran.out
+    assert "Fix now:\n  HL5A Blocking database call in a coroutine\n" in ran.out
+    assert "Monitor:\n  HLE0" in ran.out
+
+
+def test_what_a_rule_says_is_told_once(hardlite: Command, program: Path) -> None:
+    (program / "again.py").write_text(BAD, encoding="utf-8")
+
+    assert hardlite("audit", program).out.count("A synchronous driver waits on the thread") == 1
+
+
+def test_json_has_the_findings_and_the_plan(hardlite: Command, program: Path) -> None:
+    told = json.loads(hardlite("audit", program, "--format", "json").out)
+
+    assert {"HL1A", "HL5A", "HL7A", "HLE0"} <= {each["rule"] for each in told["findings"]}
+    assert told["plan"]["score"] == 2
+    assert told["files"] == 2
+
+
+def test_sarif_has_every_rule_and_the_chain_of_calls(hardlite: Command, program: Path) -> None:
+    run = json.loads(hardlite("audit", program, "--format", "sarif").out)["runs"][0]
+
+    assert {"HL3B", "HLE0"} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    chain = next(each for each in run["results"] if each["ruleId"] == "HL5A")["codeFlows"]
+    assert len(chain[0]["threadFlows"][0]["locations"]) == 2
+    fingerprints = [each["partialFingerprints"]["hardlite/v1"] for each in run["results"]]
+    assert len(set(fingerprints)) == len(fingerprints)
+
+
+def test_github_has_one_annotation_for_each_finding(hardlite: Command, program: Path) -> None:
+    lines = hardlite("audit", program, "--format", "github").out.splitlines()
+
+    assert lines[0].startswith("::error file=app.py,line=5,endLine=5,title=HL1A::Nothing sets")
+    assert lines[-1].startswith("::notice file=old.py,line=1,")
+
+
+def test_a_lower_bar_lets_findings_pass(hardlite: Command, tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("print 'Python 2'\n", encoding="utf-8")
+
+    assert hardlite("audit", tmp_path).code == ExitCode.DONE
+    assert hardlite("audit", tmp_path, "--fail-on", "monitor").code == ExitCode.FINDINGS
+
+
+def test_files_can_be_left_out(hardlite: Command, program: Path) -> None:
+    assert hardlite("audit", program, "--exclude", "*.py").out.startswith("0 findings in 0 files.")
+
+
+def test_a_program_without_findings_scores_ten(hardlite: Command, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print('hello')\n", encoding="utf-8")
+
+    ran = hardlite("audit", tmp_path / "app.py")
+
+    assert ran.code == ExitCode.DONE
+    assert "Score: 10 of 10" in ran.out
+
+
+def test_a_rule_is_explained(hardlite: Command) -> None:
+    assert hardlite("audit", "--explain", "hl3b").out.startswith("# HL3B: slow work")
+
+
+def test_an_unknown_rule_is_misuse(hardlite: Command) -> None:
+    ran = hardlite("audit", "--explain", "HL9Z")
+
+    assert (ran.code, ran.err) == (ExitCode.MISUSE, "hardlite: there is no rule 'HL9Z'.\n")
+
+
+def test_a_missing_path_is_misuse(hardlite: Command, tmp_path: Path) -> None:
+    ran = hardlite("audit", tmp_path / "none")
+
+    assert ran.code == ExitCode.MISUSE
+    assert ran.err.startswith("hardlite: there is no ")
+
+
+def test_a_file_that_cannot_be_opened_ends_the_audit(hardlite: Command, tmp_path: Path) -> None:
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
+
+    assert hardlite("audit", tmp_path).code == ExitCode.COULD_NOT_FINISH
+
+
+def test_the_current_directory_is_the_default(
+    hardlite: Command, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(program)
+
+    assert "Location: app.py : 5" in hardlite("audit").out
