@@ -103,11 +103,11 @@ class Plain:
             meet()
 
     def write(self, worker: int, inside: Inside) -> None:
-        """Write with two statements in a session that commits at its end."""
-        with self._session.begin() as session:
-            session.execute(_ADD_NOTE, {"worker": worker})
+        """Write with two statements in a block that commits at its end."""
+        with self._engine.begin() as connection:
+            connection.execute(_ADD_NOTE, {"worker": worker})
             inside()
-            session.execute(_COUNT)
+            connection.execute(_COUNT)
 
     def load(self, number: int, items: Sequence[int], prepare: Prepare, told: Teller) -> None:
         """Import in one transaction, each item prepared when it is its turn."""

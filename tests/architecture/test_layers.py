@@ -43,7 +43,7 @@ cli
 ORDER_WITHIN = {
     "turns": """
         holder gate_note figures
-        file_locks turn_files claims
+        file_locks tickets turn_files claims
         turn waiting telling gate gate_registry hold_watch
     """,
     "connections": """

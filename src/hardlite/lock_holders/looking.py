@@ -159,7 +159,7 @@ class _Look:
     def _waiting(self, turn: Holder | None) -> list[Holder]:
         gate, gateq = self._seen.gate.flock(), self._seen.gateq.flock()
         at_the_gate = gate.waiters if gate else ()
-        pids = [*at_the_gate, *(gateq.waiters if gateq else ())]
+        pids = [*at_the_gate, *(gateq.waiters if gateq else ()), *self._seen.gateq.tickets()]
         if gateq is not None:
             first = self._keeper(self._seen.gateq, gateq)
             # Who has just got the turn lets go of the place next in line a moment later.

@@ -15,6 +15,7 @@ from hardlite.lock_holders.kernel_locks import (
 )
 from hardlite.lock_holders.probe import ask_for_locks
 from hardlite.lock_holders.sqlite_locks import DATABASE_RANGES, SHM_RANGES
+from hardlite.turns.tickets import FIRST_TICKET
 
 __all__ = ["FileLocks", "Observation", "observe"]
 
@@ -36,6 +37,12 @@ class FileLocks:
     def flock(self) -> KernelLock | None:
         """Return the lock that `flock` gave, if one process has the file for itself."""
         return next((lock for lock in self.locks if lock.kind == "FLOCK" and lock.writes), None)
+
+    def tickets(self) -> list[int | None]:
+        """Return the processes that have drawn a number to be next, in order."""
+        drawn = [lock for lock in self.locks if lock.kind == "POSIX" and lock.last >= FIRST_TICKET]
+        # Who waits for the bytes of others is told by its own.
+        return [lock.pid for lock in sorted(drawn, key=lambda lock: lock.first)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
