@@ -55,9 +55,13 @@ class AwaitedGate:
 
     Args:
         gate: the gate.
+
+    Attributes:
+        figures: those of the gate.
     """
 
     def __init__(self, gate: Gate) -> None:
+        self.figures = gate.figures
         self._gate = gate
         self._answer: Turn | TurnTimeoutError | None = None
 
