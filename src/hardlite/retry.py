@@ -1,11 +1,11 @@
 """`retry_on_locked`: try again what a lock stopped, if trying again is safe."""
 
 import functools
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar, cast
 
 from hardlite.connections.commit_tally import CommitTally, commits_counted
+from hardlite.coroutines import is_coroutine_function
 from hardlite.errors import ConfigurationError, MissingExtraError
 from hardlite.result_codes import Fate, fate_of
 
@@ -85,7 +85,7 @@ def retry_on_locked(
                 # Awaited here, so that what it commits is counted.
                 return await cast("Awaitable[object]", retrying(tally)(function)(*args, **kwargs))
 
-        is_awaited = inspect.iscoroutinefunction(function)
+        is_awaited = is_coroutine_function(function)
         return cast("Callable[P, T]", awaited) if is_awaited else wrapper
 
     return decorate

@@ -12,6 +12,7 @@ from hardlite.clock import system_clock
 from hardlite.connections.awaited import on_driver
 from hardlite.connections.commit_tally import commits_counted
 from hardlite.connections.translation import told
+from hardlite.coroutines import refuse_coroutine_functions
 from hardlite.engine import profile_of
 from hardlite.errors import (
     ConfigurationError,
@@ -223,6 +224,7 @@ def run_in_transaction(
 
     Raises:
         DatabaseLockedError: the time was up.
+        ConfigurationError: ``work`` is a coroutine function: async_run_in_transaction awaits those.
 
     >>> from hardlite import create_hardened_engine
     >>> from sqlalchemy import text
@@ -231,6 +233,7 @@ def run_in_transaction(
     2
     >>> engine.dispose()
     """
+    refuse_coroutine_functions("async_run_in_transaction", work=work)
     maker = sessionmaker_of(target)
     attempts = Attempts(maker.profile.timeout if timeout is None else timeout)
     while True:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hardlite import get_sessionmaker, run_in_transaction
-from hardlite.errors import DatabaseLockedError
+from hardlite.errors import ConfigurationError, DatabaseLockedError
 from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.databases import EngineFactory
 
@@ -138,3 +138,11 @@ def test_the_time_is_the_profiles_if_none_is_given(make_engine: EngineFactory) -
 
     with pytest.raises(DatabaseLockedError):
         run_in_transaction(hasty, lambda session: session.execute(INSERT))
+
+
+def test_work_that_nobody_would_await_is_refused(rollback_journal: Engine) -> None:
+    async def later(session: Session) -> None:
+        session.execute(INSERT)
+
+    with pytest.raises(ConfigurationError, match="async_run_in_transaction"):
+        run_in_transaction(rollback_journal, later)

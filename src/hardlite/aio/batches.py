@@ -13,7 +13,8 @@ from hardlite.aio.awaiting import AwaitedClock, in_loop
 from hardlite.aio.items import awaited_source
 from hardlite.aio.preparing import awaited_by
 from hardlite.aio.sessions import HardenedAsyncSessionmaker, async_sessionmaker_of
-from hardlite.imports.arguments import ImportSettings, OnError, Watcher, is_async
+from hardlite.coroutines import is_coroutine_function
+from hardlite.imports.arguments import ImportSettings, OnError, Watcher
 from hardlite.imports.batch_units import Work
 from hardlite.imports.batches import run_import
 from hardlite.inserts.fast_insert import Conflict
@@ -166,6 +167,6 @@ class _InGreenlet(HardenedSessionmaker):
         if isinstance(work, Table | Insert | type) or not callable(work):
             return work
         awaited = in_loop(work)
-        if is_async(work):
+        if is_coroutine_function(work):
             return lambda _, item: awaited(self._session, item)
         return awaited

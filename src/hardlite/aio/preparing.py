@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.util.concurrency import await_only
 
 from hardlite.aio.awaiting import in_loop, in_thread
-from hardlite.imports.arguments import ImportSettings, is_async
+from hardlite.coroutines import is_coroutine_function
+from hardlite.imports.arguments import ImportSettings
 from hardlite.imports.preparing import ItemTask, OutcomeSource, PreparedAhead, PreparedOneByOne
 
 __all__ = ["awaited_by"]
@@ -19,7 +20,7 @@ def awaited_by(settings: ImportSettings, source: Iterator[Any]) -> OutcomeSource
     prepare, workers = settings.prepare, settings.prepare_workers
     if prepare is None:
         return None
-    if not is_async(prepare):
+    if not is_coroutine_function(prepare):
         if workers:
             return PreparedAhead(source, prepare, workers, _awaited)
         return PreparedOneByOne(source, in_thread(prepare))

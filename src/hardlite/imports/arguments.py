@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, Final, Literal, get_args
 
@@ -20,7 +19,6 @@ __all__ = [
     "ImportSettings",
     "OnError",
     "Watcher",
-    "is_async",
     "require_batch_size",
     "require_choice",
     "require_functions",
@@ -28,7 +26,6 @@ __all__ = [
     "require_one_file",
     "require_policy",
     "require_seconds",
-    "require_sync",
     "require_workers",
     "told_settings",
 ]
@@ -82,27 +79,6 @@ class ImportSettings:
         return told_settings(
             self.work, on_error=self.on_error, conflict=self.conflict, prepare=self.prepare
         )
-
-
-def is_async(function: object) -> bool:
-    """Say whether what ``function`` returns has to be awaited, as far as it can be told before."""
-    call = getattr(function, "__call__", None)  # noqa: B004 - an object's own, to be looked at
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-
-
-def require_sync(**functions: object) -> None:
-    """Refuse coroutine functions: nobody would await what they return, and nothing would be done.
-
-    Raises:
-        ConfigurationError: one of them is one.
-    """
-    for name, function in functions.items():
-        if is_async(function):
-            raise ConfigurationError(
-                f"{name}= cannot be the coroutine function {function!r}",
-                "Import with async_batched_unit_of_work and an async engine, or take a plain "
-                "function.",
-            )
 
 
 def require_seconds(**numbers: object) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import sessionmaker
 
 from hardlite.clock import Clock, system_clock
-from hardlite.imports.arguments import ImportSettings, OnError, Watcher, require_sync
+from hardlite.coroutines import refuse_coroutine_functions
+from hardlite.imports.arguments import ImportSettings, OnError, Watcher
 from hardlite.imports.batch_size import size_of_batches
 from hardlite.imports.batch_units import Work, unit_for
 from hardlite.imports.batch_writer import BatchWriter
@@ -119,7 +120,13 @@ def batched_unit_of_work(
     (8, 2)
     >>> engine.dispose()
     """
-    require_sync(work=work, prepare=prepare, on_rejection=on_rejection, progress=progress)
+    refuse_coroutine_functions(
+        "async_batched_unit_of_work",
+        work=work,
+        prepare=prepare,
+        on_rejection=on_rejection,
+        progress=progress,
+    )
     settings = ImportSettings(
         work=work,
         prepare=prepare,
