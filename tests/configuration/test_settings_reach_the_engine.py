@@ -30,6 +30,7 @@ OTHER_VALUES: dict[str, Any] = {
     "warn_hold": 0.25,
     "network": "refuse",
     "driver": "pysqlite3",
+    "track_checkouts": True,
 }
 
 

@@ -77,6 +77,25 @@ def test_a_turn_that_nobody_has_any_more_is_waited_for_a_moment_longer(
     gate.take(timeout=0).release()
 
 
+def test_a_turn_that_comes_as_the_last_moment_is_over_is_kept(
+    claim: ProcessClaim, other: TurnFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked up twice who has it, and comes when it has been looked up for the last time."""
+    monkeypatch.setattr(gate_module, "_ON_ITS_WAY", 0)
+    looks = iter(["the time is over", "so is the moment"])
+
+    def nobody() -> None:
+        if next(looks) == "so is the moment":
+            other.release()
+            until(lambda: gate.turn is not None)
+
+    gate = Gate("/data/app.db", claim=claim, elsewhere=nobody)
+    turn = gate.take(timeout=0)
+
+    assert gate.turn is turn
+    turn.release()
+
+
 def test_a_free_turn_needs_no_thread(gate: Gate, claim: ProcessClaim) -> None:
     for _ in range(3):
         gate.take(timeout=0).release()
