@@ -1,5 +1,6 @@
 """The line of code that a message names is the user's, not the plumbing's."""
 
+import asyncio
 import contextlib
 import subprocess
 import sys
@@ -7,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import pytest
 from sqlalchemy import Engine, event
 
+from hardlite import call_sites
 from hardlite.call_sites import CallSite, call_site
 
 
@@ -98,3 +101,22 @@ def test_each_of_many_places_is_named_whatever_was_named_before(engine: Engine) 
         )
     ]
     assert found == one_round * 2
+
+
+def test_what_runs_a_loop_is_not_named_for_what_runs_in_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked for there first, as if each of these depths had been the right one lately."""
+    sites: list[CallSite | None] = []
+    event.listen(engine, "engine_connect", asking(sites))
+    monkeypatch.setattr(call_sites, "_depths", tuple(range(60, 0, -1)))
+
+    async def task() -> None:
+        # A line that only the runner led to, so that all files between have been met.
+        asyncio.get_running_loop().call_soon(asking([]))
+        await asyncio.sleep(0)
+        engine.connect().close()
+
+    asyncio.run(task())
+
+    assert [site and site.function for site in sites] == ["task"]
