@@ -13,8 +13,8 @@ from hardlite.clock import Clock
 from hardlite.connections.awaited import on_driver
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.connections.translation import told
-from hardlite.errors import LeftoverTableError, MigrationFailedError, UsageError
-from hardlite.integrations.alembic.backups import Backups, make_backup, prune_backups
+from hardlite.errors import HardliteError, LeftoverTableError, MigrationFailedError, UsageError
+from hardlite.integrations.alembic.backups import Backups, back_up_before_run, has_content
 from hardlite.integrations.alembic.contexts import AlembicContext
 from hardlite.integrations.alembic.failures import migration_failed
 from hardlite.integrations.alembic.guarding import guard_of
@@ -143,8 +143,6 @@ class Run:
         finally:
             event.remove(self._connection, "before_cursor_execute", self._note)
         self._tell(Happening(what="done"))
-        if self._backup is not None and self._with.backups is not None:
-            prune_backups(self._opened.file, self._with.backups, self._backup, self._with.clock)
 
     def _steps(self, heads: object, migration: object) -> Iterator[Any]:
         """Yield the steps from heads that were read inside of the transaction."""
@@ -170,24 +168,19 @@ class Run:
             )
 
     def _back_up(self) -> None:
-        # The table of the versions is new and not committed yet, or says nothing by itself.
-        has_content = any(name != self._version_table() for name in self._tables)
-        if self._with.backups is None or not self._opened.file or not has_content:
+        file, driver = self._opened.file, self._opened.driver
+        version_table = str(self._context.get_context().version_table)
+        if self._with.backups is None or not file or not has_content(file, driver, version_table):
             return
-        self._tell(Happening(what="backup", name=self._opened.file))
+        self._tell(Happening(what="backup", name=file))
         try:
-            self._backup = make_backup(
-                self._opened.file, self._with.backups, self._opened.driver, self._with.clock
-            )
-        except (OSError, self._opened.driver.module.Error) as error:
+            self._backup = back_up_before_run(file, self._with.backups, driver, self._with.clock)
+        except (OSError, HardliteError) as error:
             self._statement = None
             raise UsageError(
                 f"The backup before it failed: {error}",
                 "Make room, or give Backups(folder=...) another place; backups=None makes none.",
             ) from error
-
-    def _version_table(self) -> str:
-        return str(self._context.get_context().version_table)
 
     def _begin(self) -> None:
         """Take the turn and SQLite's write lock, so that no other program migrates either."""
