@@ -153,6 +153,7 @@ class Run:
                 self._back_up()
             self._tell(Happening(what="revision", name=self._at))
             self._state_before = self._state()
+            self._statement = None
             yield step
 
     def _look_around(self) -> None:
@@ -213,6 +214,7 @@ class Run:
         self._begin()
         self._opened.guard = guard_of(lambda: self._at)
         self._broken = broken_references(self._connection)
+        self._statement = None
 
     def _require_own_transaction(self) -> None:
         if self._is_callers:
@@ -229,7 +231,11 @@ class Run:
             )
 
     def _state(self) -> object:
-        return tuple(self._connection.exec_driver_sql(_STATE).one())
+        noted = self._statement
+        state = tuple(self._connection.exec_driver_sql(_STATE).one())
+        # An error is of what the revision ran, not of this.
+        self._statement = noted
+        return state
 
     def _note(self, *event_arguments: Any) -> None:
         statement: str = event_arguments[2]
