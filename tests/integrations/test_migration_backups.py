@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hardlite import ConfigurationError, MigrationFailedError, create_hardened_engine, verify
+from hardlite import (
+    ConfigurationError,
+    MigrationFailedError,
+    create_hardened_engine,
+    restore,
+    verify,
+)
 from hardlite.integrations.alembic import Backups
 from tests.fixtures.alembic_projects import FAMILY, REBUILD, AlembicProject
 
@@ -31,6 +37,18 @@ def test_the_backup_is_the_file_as_it_was_before_the_run(project: AlembicProject
     verify(backup).raise_for_problems()
     beside = {path.name for path in project.home.glob("*-before-migration-*")}
     assert beside == {backup.name, f"{backup.name}.manifest.json"}
+
+
+def test_a_migration_is_taken_back_by_a_restore(project: AlembicProject) -> None:
+    project.family()
+    project.add("two", 'op.drop_table("child")')
+    before = project.content()
+    project.upgrade()
+
+    (backup,) = project.backups()
+    restore(backup, project.database)
+
+    assert (project.content(), project.version()) == (before, "one")
 
 
 def test_a_new_file_has_nothing_to_back_up(project: AlembicProject) -> None:
