@@ -92,7 +92,7 @@ ORDER_WITHIN = {
         diagnosis page examination
     """,
     "operations": """
-        content copying manifest backup_files opening own_turn
+        content opening copying manifest backup_files own_turn
         backup verify
         in_use rewriting restore
         checkpoint upkeep maintenance

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hardlite import ConfigurationError, MigrationFailedError
-from hardlite.clock import system_clock
-from hardlite.connections.drivers import SQLITE3
+from hardlite import (
+    ConfigurationError,
+    MigrationFailedError,
+    create_hardened_engine,
+    restore,
+    verify,
+)
 from hardlite.integrations.alembic import Backups
-from hardlite.integrations.alembic.backups import make_backup, prune_backups
-from tests.fixtures.alembic_projects import REBUILD, AlembicProject
+from tests.fixtures.alembic_projects import FAMILY, REBUILD, AlembicProject
 
 
 def dump(path: Path) -> list[str]:
@@ -31,8 +34,21 @@ def test_the_backup_is_the_file_as_it_was_before_the_run(project: AlembicProject
     (backup,) = project.backups()
     assert dump(backup) == before
     assert stat.S_IMODE(backup.stat().st_mode) == 0o640
-    assert not list(project.home.glob("*.part"))
-    assert not list(project.home.glob("*-before-migration-*-wal"))
+    verify(backup).raise_for_problems()
+    beside = {path.name for path in project.home.glob("*-before-migration-*")}
+    assert beside == {backup.name, f"{backup.name}.manifest.json"}
+
+
+def test_a_migration_is_taken_back_by_a_restore(project: AlembicProject) -> None:
+    project.family()
+    project.add("two", 'op.drop_table("child")')
+    before = project.content()
+    project.upgrade()
+
+    (backup,) = project.backups()
+    restore(backup, project.database)
+
+    assert (project.content(), project.version()) == (before, "one")
 
 
 def test_a_new_file_has_nothing_to_back_up(project: AlembicProject) -> None:
@@ -58,7 +74,7 @@ def test_the_newest_stay(project: AlembicProject) -> None:
 
 
 def test_those_that_are_too_old_go_but_never_the_runs_own(project: AlembicProject) -> None:
-    project.env("backups=Backups(keep=None, keep_for=0)")
+    project.env("backups=Backups(keep=None, keep_for=1e-9)")
     project.family()
     project.add("two", "pass")
     project.upgrade()
@@ -71,18 +87,33 @@ def test_those_that_are_too_old_go_but_never_the_runs_own(project: AlembicProjec
     assert not old.exists()
 
 
-def test_other_files_are_left_alone(tmp_path: Path, db_path: Path) -> None:
-    for name in (
-        "app.db-before-migration-notes",
-        "other.db-before-migration-20200101T000000000000Z",
-    ):
-        (tmp_path / name).touch()
-    with contextlib.closing(sqlite3.connect(db_path)) as connection:
-        connection.execute("CREATE TABLE note (words TEXT)")
-    policy = Backups(keep=1, keep_for=0)
-    newest = make_backup(str(db_path), policy, SQLITE3, system_clock)
+def test_a_backup_with_a_rollback_journal_does_not_wait_for_the_runs_own_turn(
+    project: AlembicProject,
+) -> None:
+    """There a backup takes a turn, so that no writer fails at its COMMIT; the run has it already."""
+    engine = create_hardened_engine(f"sqlite:///{project.database}", journal_mode="delete")
+    project.add("one", FAMILY)
+    project.upgrade(connection=engine)
+    before = project.content()
+    project.add("two", REBUILD)
 
-    assert prune_backups(str(db_path), policy, newest, system_clock) == []
+    project.upgrade(connection=engine)
+    engine.dispose()
+
+    (backup,) = project.backups()
+    assert dump(backup) == before
+
+
+def test_what_the_caller_has_not_committed_is_nothing_to_back_up(project: AlembicProject) -> None:
+    engine = create_hardened_engine(f"sqlite:///{project.database}", journal_mode="delete")
+    project.add("one", REBUILD)
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)")
+        project.upgrade(connection=connection)
+    engine.dispose()
+
+    assert (project.version(), project.backups()) == ("one", [])
 
 
 def test_backups_go_where_they_are_told(project: AlembicProject, tmp_path: Path) -> None:
@@ -93,7 +124,7 @@ def test_backups_go_where_they_are_told(project: AlembicProject, tmp_path: Path)
     project.upgrade()
 
     assert project.backups() == []
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert len(list((tmp_path / "kept").glob("*Z"))) == 1
 
 
 def test_without_backups_none_is_made(project: AlembicProject) -> None:
@@ -123,25 +154,29 @@ def test_a_backup_that_fails_stops_the_run_before_it_changes_anything(
     assert project.content() == before
 
 
-def test_a_copy_that_is_not_whole_is_no_backup(tmp_path: Path) -> None:
+def test_a_database_that_is_damaged_is_not_migrated(project: AlembicProject) -> None:
     """An index of the database lacks a row, so that of the copy does."""
-    damaged = tmp_path / "damaged.db"
-    with contextlib.closing(sqlite3.connect(damaged, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE note (words TEXT)")
-        connection.execute("CREATE INDEX by_words ON note (words)")
-        connection.execute("INSERT INTO note VALUES ('lost')")
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = sql || ' DESC' WHERE name = 'x'")
-        connection.execute("DELETE FROM sqlite_master WHERE name = 'by_words'")
-        connection.execute("PRAGMA writable_schema = RESET")
+    project.family()
+    project.sql("""
+        CREATE INDEX by_name ON parent (name);
+        PRAGMA writable_schema = ON;
+        CREATE TEMP TABLE kept AS SELECT * FROM sqlite_master WHERE name = 'by_name';
+        DELETE FROM sqlite_master WHERE name = 'by_name';
+        PRAGMA writable_schema = RESET;
+        INSERT INTO parent VALUES (2, 'Ben');
+        PRAGMA writable_schema = ON;
+        INSERT INTO sqlite_master SELECT * FROM kept;
+        PRAGMA writable_schema = RESET
+    """)
+    project.add("two", REBUILD)
 
-    with pytest.raises(sqlite3.DatabaseError, match="not whole"):
-        make_backup(str(damaged), Backups(), SQLITE3, system_clock)
+    with pytest.raises(MigrationFailedError, match="is not good, so it is no backup"):
+        project.upgrade()
 
-    assert [path.name for path in tmp_path.iterdir()] == ["damaged.db"]
+    assert (project.version(), project.backups()) == ("one", [])
 
 
-@pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep_for": -1.0}])
+@pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep_for": 0.0}])
 def test_numbers_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigurationError, match="Backups can"):
+    with pytest.raises(ConfigurationError, match="cannot be 0"):
         Backups(**wrong)  # type: ignore[arg-type]

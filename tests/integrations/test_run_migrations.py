@@ -90,6 +90,17 @@ def test_a_failed_run_leaves_the_file_as_it_was_and_says_where_it_failed(
     assert f"{project.database} is as it was before the run" in str(error)
 
 
+def test_an_error_of_a_script_that_ran_no_statement_blames_none(project: AlembicProject) -> None:
+    project.family()
+    project.add("two", REBUILD)
+    project.add("three", "raise TypeError('a column too many')")
+
+    with pytest.raises(MigrationFailedError, match="three failed: TypeError") as caught:
+        project.upgrade()
+
+    assert caught.value.statement is None
+
+
 def test_a_migration_that_fails_can_be_run_again(project: AlembicProject) -> None:
     project.family()
     project.add("two", f"{REBUILD}\nraise ValueError('half way')")

@@ -109,8 +109,9 @@ def test_what_comes_after_a_failed_migration_in_batches_goes_on_from_there(
     project.family()
     project.add("two", IN_BATCHES)
     project.add("three", "raise ValueError")
-    with pytest.raises(MigrationFailedError, match="in it, is committed"):
+    with pytest.raises(MigrationFailedError, match="in it, is committed") as caught:
         project.upgrade()
+    assert caught.value.statement is None
     # The batches are in, and the version that goes with them is not.
     assert (project.version(), project.sql("SELECT count(*) FROM child")) == ("one", [(12,)])
     project.add("three", REBUILD)
@@ -151,10 +152,14 @@ def test_a_migration_in_batches_does_nothing_before_them(
     project.add("two", f"{change}\n{IN_BATCHES}")
     before = project.content()
 
-    with pytest.raises(MigrationFailedError, match="after it has changed something"):
+    with pytest.raises(MigrationFailedError, match="after it has changed something") as caught:
         project.upgrade()
 
     assert project.content() == before
+    assert caught.value.statement in {
+        "ALTER TABLE child ADD COLUMN age INTEGER",
+        "UPDATE parent SET name = 'Bob'",
+    }
 
 
 def test_references_are_checked_before_a_block_commits(project: AlembicProject) -> None:

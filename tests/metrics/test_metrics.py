@@ -1,5 +1,6 @@
 """Turns and refusals are counted, by whoever has them, and told to those who ask."""
 
+import asyncio
 import re
 import sys
 import threading
@@ -13,7 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, text
 from sqlalchemy.pool import QueuePool
 
-from hardlite import DatabaseLockedError, MissingExtraError, StaleSnapshotError
+from hardlite import (
+    DatabaseLockedError,
+    MissingExtraError,
+    StaleSnapshotError,
+    create_hardened_async_engine,
+)
 from hardlite.integrations.prometheus import HardliteCollector, register
 from hardlite.metrics import DatabaseMetrics, collect
 from hardlite.turns.figures import BOUNDS, Histogram, TurnFigures, figures_for
@@ -64,6 +70,23 @@ def test_each_turn_is_counted_with_its_wait_and_its_hold(notes: Engine, db_path:
     assert after.database_bytes == db_path.stat().st_size
     assert after.wal_bytes == Path(f"{db_path}-wal").stat().st_size
     assert after.waiting == 0
+
+
+@pytest.mark.usefixtures("notes")
+def test_the_turns_of_tasks_are_counted_too(db_path: Path) -> None:
+    before = counted(db_path)
+
+    async def write_in_a_task() -> None:
+        engine = create_hardened_async_engine(f"sqlite+aiosqlite:///{db_path}")
+        async with engine.begin() as connection:
+            await connection.execute(text("INSERT INTO note VALUES ('a')"))
+        await engine.dispose()
+
+    asyncio.run(write_in_a_task())
+    after = counted(db_path)
+
+    assert after.commits - before.commits == 1
+    assert after.holds.count - before.holds.count == 1
 
 
 def test_what_is_rolled_back_is_counted_apart(notes: Engine, db_path: Path) -> None:

@@ -5,7 +5,6 @@ import dataclasses
 import datetime as dt
 import importlib.metadata
 import os
-import pathlib
 from typing import TypedDict
 
 from sqlalchemy.engine import Engine
@@ -21,10 +20,11 @@ from hardlite.operations.backup_files import (
     place_for,
     put_in_place,
     remove_older,
+    require_keeping,
     write_manifest,
 )
 from hardlite.operations.content import Check, Content, content_of, damage_in, lost_references
-from hardlite.operations.copying import Progress, copy_pages, one_state
+from hardlite.operations.copying import Progress, copy_pages, make_file_like, one_state
 from hardlite.operations.manifest import Manifest, ManifestDict, digest_of, manifest_path
 from hardlite.operations.opening import driver_for, failing_as, opened
 from hardlite.operations.own_turn import own_turn
@@ -152,7 +152,9 @@ def backup(
     return back_up(database_file(source), driver_for(source), order, system_clock)
 
 
-def back_up(file: str, driver: Driver, order: Order, clock: Clock) -> Backup:
+def back_up(
+    file: str, driver: Driver, order: Order, clock: Clock, *, in_turn: bool = False
+) -> Backup:
     """Do the work of `backup`.
 
     Args:
@@ -160,6 +162,7 @@ def back_up(file: str, driver: Driver, order: Order, clock: Clock) -> Backup:
         driver: what to open it with.
         order: what is wanted.
         clock: names the moment, and measures.
+        in_turn: the caller has the turn, so nobody writes meanwhile and none is to be waited for.
     """
     _require_sense(order)
     started = clock.now()
@@ -169,7 +172,7 @@ def back_up(file: str, driver: Driver, order: Order, clock: Clock) -> Backup:
         only_one(place, clock),
     ):
         try:
-            work = _Work(file, driver, order, place, clock)
+            work = _Work(file, driver, order, place, clock, in_turn=in_turn)
             manifest = work.run()
         finally:
             place.remove_drafts()
@@ -185,13 +188,21 @@ def back_up(file: str, driver: Driver, order: Order, clock: Clock) -> Backup:
 
 class _Work:
     def __init__(
-        self, file: str, driver: Driver, order: Order, place: BackupPlace, clock: Clock
+        self,
+        file: str,
+        driver: Driver,
+        order: Order,
+        place: BackupPlace,
+        clock: Clock,
+        *,
+        in_turn: bool,
     ) -> None:
         self._file = file
         self._driver = driver
         self._order = order
         self._place = place
         self._clock = clock
+        self._in_turn = in_turn
         self.pinned = 0.0
 
     def run(self) -> Manifest:
@@ -229,7 +240,7 @@ class _Work:
                 opened(self._file, self._driver, busy_timeout=self._order.timeout)
             )
             (mode,) = source.run("PRAGMA main.journal_mode").fetchone()
-            if mode != "wal":
+            if mode != "wal" and not self._in_turn:
                 # A writer could not commit while this reads; let it wait in line, not for a lock.
                 turn = own_turn(
                     self._file, self._driver, timeout=self._order.timeout, label="backup"
@@ -243,7 +254,7 @@ class _Work:
                     f"{self._file} is empty: a backup of it would be of no use",
                     "Check the path; if this was a database, restore its newest good backup.",
                 )
-            self._make_draft()
+            make_file_like(self._place.draft, self._file)
             copy = stack.enter_context(opened(str(self._place.draft), self._driver))
             copy_pages(
                 source,
@@ -254,12 +265,6 @@ class _Work:
             )
         self.pinned = self._clock.now() - started
         return content
-
-    def _make_draft(self) -> None:
-        """Let nobody read the copy who cannot read the database, from its first byte on."""
-        rights = pathlib.Path(self._file).stat().st_mode & 0o666
-        self._place.draft.touch(mode=0o600, exist_ok=False)
-        self._place.draft.chmod(rights)
 
     def _require_good(self, content: Content) -> tuple[str, ...]:
         with opened(str(self._place.draft), self._driver) as copy:
@@ -282,13 +287,6 @@ def _require_sense(order: Order) -> None:
             f"keep= and keep_for= need names that differ, and each backup would be {order.target}",
             "Put {time} into the name, such as app-{time}.db.",
         )
-    if order.keep is not None and order.keep < 1:
-        raise ConfigurationError(
-            f"keep= cannot be {order.keep}", "The new backup always stays: give 1 or more."
-        )
-    if order.keep_for is not None and order.keep_for <= 0:
-        raise ConfigurationError(
-            f"keep_for= cannot be {order.keep_for}", "Give a number of seconds above 0."
-        )
+    require_keeping(keep=order.keep, keep_for=order.keep_for)
     if order.check not in {"full", "quick"}:
         raise ConfigurationError(f"check= cannot be {order.check!r}", 'Give "full" or "quick".')

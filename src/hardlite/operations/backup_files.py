@@ -30,6 +30,7 @@ __all__ = [
     "place_for",
     "put_in_place",
     "remove_older",
+    "require_keeping",
     "same_file",
     "stamp_of",
     "sync_directory",
@@ -152,6 +153,22 @@ def put_in_place(draft: pathlib.Path, path: pathlib.Path) -> None:
         raise FileExistsError(f"{path} has appeared meanwhile")
     draft.rename(path)
     sync_directory(path.parent)
+
+
+def require_keeping(*, keep: int | None, keep_for: float | None) -> None:
+    """Look whether a number and an age can say which backups stay.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    if keep is not None and keep < 1:
+        raise ConfigurationError(
+            f"keep= cannot be {keep}", "The new backup always stays: give 1 or more."
+        )
+    if keep_for is not None and not keep_for > 0:
+        raise ConfigurationError(
+            f"keep_for= cannot be {keep_for}", "Give a number of seconds above 0."
+        )
 
 
 def remove_older(

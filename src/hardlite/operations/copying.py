@@ -7,13 +7,16 @@ does not change; with a WAL that keeps no writer waiting. See decision 13.
 
 import contextlib
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from hardlite.clock import Clock, system_clock
 from hardlite.connections.connection import AnyHardenedConnection
+from hardlite.connections.drivers import Driver
+from hardlite.operations.opening import opened
 
-__all__ = ["Progress", "copy_pages", "one_state", "synced"]
+__all__ = ["Progress", "copy_database", "copy_pages", "make_file_like", "one_state", "synced"]
 
 Progress = Callable[[int, int], object]
 """Is given the bytes that are done, and the bytes there are."""
@@ -26,6 +29,28 @@ _PAUSE: Final = 0.001
 """Seconds that are left to others after each step."""
 
 _sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+
+
+def copy_database(file: str, target: str, driver: Driver) -> None:
+    """Copy what is committed in a database to a new file; nothing is checked.
+
+    Args:
+        file: the real path of the database.
+        target: the path of the copy, where nothing is yet.
+        driver: opens both; the one that this process has the database open with.
+    """
+    with opened(file, driver) as source, one_state(source):
+        make_file_like(target, file)
+        with opened(target, driver) as copy:
+            copy_pages(source, copy, target)
+
+
+def make_file_like(path: str | os.PathLike[str], file: str) -> None:
+    """Make an empty file that, from the first byte on, nobody can read who cannot read ``file``."""
+    rights = pathlib.Path(file).stat().st_mode & 0o666
+    made = pathlib.Path(path)
+    made.touch(mode=0o600, exist_ok=False)
+    made.chmod(rights)
 
 
 @contextlib.contextmanager

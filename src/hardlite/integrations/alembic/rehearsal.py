@@ -11,9 +11,9 @@ from sqlalchemy.engine import URL, Connection
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import ConfigurationError
-from hardlite.integrations.alembic.backups import copy_database
 from hardlite.integrations.alembic.happenings import Happening
 from hardlite.integrations.alembic.schema_checks import count_rows, table_names
+from hardlite.operations.copying import copy_database
 
 __all__ = ["Child", "Rebuild", "Rehearsal", "copied"]
 

@@ -13,8 +13,8 @@ from hardlite.clock import Clock
 from hardlite.connections.awaited import on_driver
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.connections.translation import told
-from hardlite.errors import LeftoverTableError, MigrationFailedError, UsageError
-from hardlite.integrations.alembic.backups import Backups, make_backup, prune_backups
+from hardlite.errors import HardliteError, LeftoverTableError, MigrationFailedError, UsageError
+from hardlite.integrations.alembic.backups import Backups, back_up_before_run, has_content
 from hardlite.integrations.alembic.contexts import AlembicContext
 from hardlite.integrations.alembic.failures import migration_failed
 from hardlite.integrations.alembic.guarding import guard_of
@@ -143,8 +143,6 @@ class Run:
         finally:
             event.remove(self._connection, "before_cursor_execute", self._note)
         self._tell(Happening(what="done"))
-        if self._backup is not None and self._with.backups is not None:
-            prune_backups(self._opened.file, self._with.backups, self._backup, self._with.clock)
 
     def _steps(self, heads: object, migration: object) -> Iterator[Any]:
         """Yield the steps from heads that were read inside of the transaction."""
@@ -155,6 +153,7 @@ class Run:
                 self._back_up()
             self._tell(Happening(what="revision", name=self._at))
             self._state_before = self._state()
+            self._statement = None
             yield step
 
     def _look_around(self) -> None:
@@ -170,24 +169,19 @@ class Run:
             )
 
     def _back_up(self) -> None:
-        # The table of the versions is new and not committed yet, or says nothing by itself.
-        has_content = any(name != self._version_table() for name in self._tables)
-        if self._with.backups is None or not self._opened.file or not has_content:
+        file, driver = self._opened.file, self._opened.driver
+        version_table = str(self._context.get_context().version_table)
+        if self._with.backups is None or not file or not has_content(file, driver, version_table):
             return
-        self._tell(Happening(what="backup", name=self._opened.file))
+        self._tell(Happening(what="backup", name=file))
         try:
-            self._backup = make_backup(
-                self._opened.file, self._with.backups, self._opened.driver, self._with.clock
-            )
-        except (OSError, self._opened.driver.module.Error) as error:
+            self._backup = back_up_before_run(file, self._with.backups, driver, self._with.clock)
+        except (OSError, HardliteError) as error:
             self._statement = None
             raise UsageError(
                 f"The backup before it failed: {error}",
                 "Make room, or give Backups(folder=...) another place; backups=None makes none.",
             ) from error
-
-    def _version_table(self) -> str:
-        return str(self._context.get_context().version_table)
 
     def _begin(self) -> None:
         """Take the turn and SQLite's write lock, so that no other program migrates either."""
@@ -220,6 +214,7 @@ class Run:
         self._begin()
         self._opened.guard = guard_of(lambda: self._at)
         self._broken = broken_references(self._connection)
+        self._statement = None
 
     def _require_own_transaction(self) -> None:
         if self._is_callers:
@@ -236,7 +231,11 @@ class Run:
             )
 
     def _state(self) -> object:
-        return tuple(self._connection.exec_driver_sql(_STATE).one())
+        noted = self._statement
+        state = tuple(self._connection.exec_driver_sql(_STATE).one())
+        # An error is of what the revision ran, not of this.
+        self._statement = noted
+        return state
 
     def _note(self, *event_arguments: Any) -> None:
         statement: str = event_arguments[2]

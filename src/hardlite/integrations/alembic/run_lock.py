@@ -80,12 +80,12 @@ def _waited_for(
         if descriptor is not None:
             return descriptor
         waited = clock.now() - started
-        owner = owner_of(path, clock)
         if waited >= timeout:
-            raise _too_long(path, waited, owner)
+            raise _too_long(path, waited, owner_of(path, clock))
         if tell is not None and not told:
             told = True
-            tell(Happening(what="waiting", name=str(owner or "a process that has not said who")))
+            owner = owner_of(path, clock) or "a process that has not said who"
+            tell(Happening(what="waiting", name=str(owner)))
         pause(_PAUSE)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from hardlite.connections.drivers import SQLITE3
 from hardlite.engine import create_hardened_engine
 from hardlite.errors import ConfigurationError, MissingExtraError
-from hardlite.integrations.alembic.backups import copy_database
+from hardlite.operations.copying import copy_database
 
 __all__ = [
     "hardlite_alembic_ini",
