@@ -1,5 +1,6 @@
 """Flask-SQLAlchemy: an application factory that gets its URL from the configuration."""
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hardlite.connections.connection import HardenedConnection
+from hardlite.integrations.flask import handle_locks, health_blueprint
 
 flask = pytest.importorskip("flask")
 flask_sqlalchemy = pytest.importorskip("flask_sqlalchemy")
@@ -90,6 +92,21 @@ def test_a_database_in_memory_is_shared_by_the_requests(
     stop(app)
 
     assert opened == [HardenedConnection]
+
+
+def test_its_engine_is_the_one_whose_health_is_told_and_whose_locks_are_answered(
+    tmp_path: Path,
+) -> None:
+    app = create_app("sqlite:///notes.db?plugin=hardlite&hardlite_timeout=0", tmp_path)
+    handle_locks(app)
+    app.register_blueprint(health_blueprint())
+    with contextlib.closing(sqlite3.connect(tmp_path / "notes.db")) as other:
+        healthy = app.test_client().get("/health/database").status_code
+        other.execute("BEGIN IMMEDIATE")
+        locked = app.test_client().post("/notes/one")
+    stop(app)
+
+    assert (healthy, locked.status_code) == (200, 503)
 
 
 def test_requests_from_threads_lose_nothing_that_a_plain_url_wins(

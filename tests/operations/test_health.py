@@ -20,7 +20,8 @@ def test_a_good_database_is_healthy_while_it_is_written(make_engine: EngineFacto
 
         found = health(engine, clock=SetClock())
 
-    assert found.ok
+    assert (found.ok, found.holder) == (True, None)
+    assert found.to_dict()["holder"] is None
     assert "not-wal" not in found.to_dict()["problems"]
 
 
@@ -36,6 +37,21 @@ def test_one_whose_writer_is_stopped_is_not(db_path: Path) -> None:
 
     assert not found.ok
     assert found.problems[0].name == "stopped-holder"
+    assert found.holder is not None
+    assert found.holder.stopped
+
+
+@needs_proc
+def test_a_program_that_keeps_the_write_lock_is_named(db_path: Path) -> None:
+    source = (
+        "c = connect('wal'); c.execute('CREATE TABLE t (a)'); c.execute('BEGIN IMMEDIATE'); hold()"
+    )
+    with keeper(db_path, source) as child:
+        found = health(db_path, clock=SetClock())
+
+    assert found.ok
+    assert found.holder is not None
+    assert found.to_dict()["holder"]["pid"] == child.pid
 
 
 def test_what_is_grave_and_not_critical_is_told_and_it_is_healthy(db_path: Path) -> None:

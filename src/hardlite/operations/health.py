@@ -2,15 +2,21 @@
 
 import dataclasses
 import os
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from sqlalchemy.engine import Engine
 
 from hardlite.clock import Clock, system_clock
-from hardlite.doctor.examination import diagnose
+from hardlite.doctor.examination import judge
+from hardlite.doctor.facts import gather
 from hardlite.doctor.finding import Finding, Severity
+from hardlite.lock_holders.target import database_file
+from hardlite.turns.holder import Holder, HolderDict
 
 __all__ = ["Health", "HealthDict", "health"]
+
+_KEPT: Final = {"long-turn", "readers-shut-out", "stopped-holder", "writer-without-turn"}
+"""What the doctor calls it when somebody keeps others from writing."""
 
 
 class HealthDict(TypedDict):
@@ -20,6 +26,7 @@ class HealthDict(TypedDict):
     path: str
     ok: bool
     problems: list[str]
+    holder: HolderDict | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +36,14 @@ class Health:
     Attributes:
         path: the real path of the file.
         problems: findings of the doctor that are CRITICAL or HIGH, the worst first.
+        holder: who keeps writers waiting: who has had the turn for more than two seconds, or has it
+            and is stopped, or had SQLite's write lock at each of three looks without a turn. None if
+            nobody does, or it cannot be seen who.
     """
 
     path: str
     problems: tuple[Finding, ...]
+    holder: Holder | None = None
 
     @property
     def ok(self) -> bool:
@@ -46,6 +57,7 @@ class Health:
             "path": self.path,
             "ok": self.ok,
             "problems": [problem.name for problem in self.problems],
+            "holder": None if self.holder is None else self.holder.to_dict(),
         }
 
 
@@ -72,9 +84,12 @@ def health(target: Engine | str | os.PathLike[str], *, clock: Clock = system_clo
     True
     >>> engine.dispose()
     """
-    found = diagnose(target, check="none", clock=clock)
+    facts = gather(database_file(target), target, check="none", clock=clock)
+    found = judge(facts)
     grave = {Severity.CRITICAL, Severity.HIGH}
+    kept = any(finding.name in _KEPT for finding in found.findings)
     return Health(
         path=found.path,
         problems=tuple(finding for finding in found.findings if finding.severity in grave),
+        holder=(facts.locks.turn or facts.locks.writer) if kept else None,
     )
