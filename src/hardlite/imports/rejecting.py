@@ -6,7 +6,7 @@ from typing import Any
 
 from hardlite.reports.constraints import Constraint
 from hardlite.reports.rejection_log import RejectionLog
-from hardlite.reports.rejections import Rejection
+from hardlite.reports.rejections import Cause, Rejected, Rejection
 
 __all__ = ["Rejecting"]
 
@@ -35,25 +35,35 @@ class Rejecting:
         self._describe = describe
         self._tell = tell
         self._warned = False
+        # By identity, while the errors are kept here: the items of a batch share a few of them.
+        self._causes: dict[tuple[int, int], Cause] = {}
+        self._held: list[object] = []
 
     @property
     def by_source(self) -> bool:
         """Whether the item is wanted as the source gave it, and not as it was prepared."""
         return self._describe is not None
 
-    def rejection(
+    def rejected(
         self, position: int, item: object, error: Exception, constraint: Constraint | None = None
-    ) -> Rejection:
+    ) -> Rejected:
         """Record that ``error`` kept ``item`` out."""
-        return Rejection.of(position, self._described(position, item), error, constraint=constraint)
+        cause = self._causes.get((id(error), id(constraint)))
+        if cause is None:
+            cause = Cause.of(error, constraint)
+            self._causes[id(error), id(constraint)] = cause
+            self._held += (error, constraint)
+        return Rejected(position, self._described(position, item), cause)
 
-    def keep(self, rejections: Iterable[Rejection]) -> None:
-        """Add the rejections of a batch that is done."""
-        for rejection in rejections:
-            self.log.add(rejection)
+    def keep(self, rejected: Iterable[Rejected]) -> None:
+        """Add the rejected items of a batch that is done."""
+        for each in rejected:
+            self.log.keep(each)
             self.count += 1
             if self._tell is not None:
-                self._tell(rejection)
+                self._tell(each.told())
+        self._causes.clear()
+        self._held.clear()
 
     def _described(self, position: int, item: object) -> object:
         if self._describe is None:
