@@ -15,8 +15,8 @@ from hardlite.reports.constraints import Constraint
 
 __all__ = ["ForeignKeys"]
 
-_MOST_TOGETHER: Final = 200
-"""Values in a statement."""
+_TOGETHER: Final = (20, 200)
+"""Values in a statement, if there are few, and if there are many."""
 _MOST_PARAMETERS: Final = 950
 """In a statement; below the limit of every SQLite (sqlite.org, "Implementation Limits")."""
 
@@ -63,30 +63,37 @@ class _Lookup:
     def __init__(self, key: _Key, schema: str) -> None:
         self.constraint = key.constraint
         self._places = key.places
-        self._together = min(_MOST_TOGETHER, _MOST_PARAMETERS // len(key.places))
-        self._sql = _lookup(key, schema, self._together)
+        most = _MOST_PARAMETERS // len(key.places)
+        sizes = [min(size, most) for size in _TOGETHER]
+        self._few, self._many = [(size, _lookup(key, schema, size)) for size in sizes]
         self._had_parent: set[object] = set()
 
-    def without_parent(self, cursor: DBAPICursor, rows: BoundRows, *, anew: bool) -> list[int]:
-        """Return the number of each row whose values for the key no parent has.
+    def without_parent(
+        self, cursor: DBAPICursor, rows: BoundRows, numbers: Sequence[int], *, anew: bool
+    ) -> list[int]:
+        """Return those among the rows with these numbers for which the key has no parent.
 
         Args:
             cursor: of the connection that has the transaction.
             rows: what is bound for them.
+            numbers: which of them to look at.
             anew: ask also for what had a parent the last time.
         """
-        columns = list(map(rows.column, self._places))
+        columns = [rows.column(place) for place in self._places]
+        if len(numbers) < rows.count:
+            columns = [[column[number] for number in numbers] for column in columns]
         single = len(columns) == 1
         values: Sequence[object] = columns[0] if single else list(zip(*columns, strict=True))
         if any(not _PLAIN.issuperset(map(type, column)) for column in columns):
-            return self._missing(cursor, values)
+            return [numbers[place] for place in self._missing(cursor, values)]
         asked = set(values) if anew else set(values) - self._had_parent
         sought = list(asked)
         missing = {sought[place] for place in self._missing(cursor, sought)}
         self._remember(asked, missing)
         if not missing:
             return []
-        return [number for number, value in enumerate(values) if value in missing]
+        pairs = zip(numbers, values, strict=True)
+        return [number for number, value in pairs if value in missing]
 
     def _remember(self, asked: set[object], missing: set[object]) -> None:
         self._had_parent -= missing
@@ -98,12 +105,13 @@ class _Lookup:
         """Return the places in ``sought`` of what no parent has."""
         missing: list[int] = []
         width = len(self._places)
-        for first in range(0, len(sought), self._together):
-            some = sought[first : first + self._together]
+        together, sql = self._few if len(sought) <= self._few[0] else self._many
+        for first in range(0, len(sought), together):
+            some = sought[first : first + together]
             values = list(some if width == 1 else itertools.chain.from_iterable(some))
             # One text for any number of them is prepared once. NULL breaks no foreign key.
-            values += [None] * (self._together * width - len(values))
-            cursor.execute(self._sql, values)
+            values += [None] * (together * width - len(values))
+            cursor.execute(sql, values)
             missing += [first + place for (place,) in cursor.fetchall()]
         return missing
 
@@ -135,10 +143,12 @@ class ForeignKeys:
         """
         broken: dict[int, Constraint] = {}
         cursor = connection.connection.cursor()
-        # What is found last stays: the first key of the definition.
-        for lookup in reversed(self._lookups):
-            found = lookup.without_parent(cursor, rows, anew=anew)
-            broken.update(dict.fromkeys(found, lookup.constraint))
+        left: Sequence[int] = range(rows.count)
+        for lookup in self._lookups:
+            found = lookup.without_parent(cursor, rows, left, anew=anew)
+            if found:
+                broken |= dict.fromkeys(found, lookup.constraint)
+                left = [number for number in left if number not in broken]
         return broken
 
 

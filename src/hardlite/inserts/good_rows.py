@@ -155,7 +155,7 @@ class GoodRows:
         named: dict[int, Constraint] = {}
         if nameless:
             refused = [number for number, error in refusals.rows if id(error) in nameless]
-            broken, _ = rows.split(refused)
+            broken = rows if len(refused) == rows.count else rows.split(refused)[0]
             keys = self._foreign_keys_of(connection, insert.columns)
             found = keys.broken_by(connection, broken, anew=True)
             named = {refused[place]: key for place, key in found.items()}
