@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, event, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.types import NullType
 
@@ -107,6 +106,16 @@ def test_many_rows_without_a_parent_are_refused_by_few_statements(
 def test_few_bad_rows_are_not_looked_for(flights: Engine, statements: list[str]) -> None:
     load(flights, numbered((1, BAD), (599, GOOD)), batch_size=300)
 
+    assert statements.count(FORESEEN) == 0
+
+
+def test_a_batch_without_a_bad_row_is_written_as_ever(
+    flights: Engine, statements: list[str]
+) -> None:
+    report = load(flights, numbered((100, BAD), (200, GOOD), (100, BAD)))
+
+    assert ids(flights) == list(range(100, 300))
+    assert report.rejected == 200
     assert statements.count(FORESEEN) == 0
 
 
@@ -244,9 +253,13 @@ def test_an_interrupted_search_ends_the_import_with_what_interrupted_it(engine: 
     engine.dispose()
     create(engine, FLIGHTS)
 
-    report = load(engine, numbered((200, BAD)), progress=interrupting.append)
+    rows = [{"id": number, "tail": f"x{number}", "day": 1} for number in range(200)]
 
-    assert isinstance(report.error, OperationalError | sqlite3.OperationalError)
+    report = load(engine, rows, progress=interrupting.append)
+
+    error = report.error
+    assert isinstance(error, sqlite3.OperationalError)
+    assert error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
     assert report.rejected == 100
 
 

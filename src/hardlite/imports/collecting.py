@@ -8,7 +8,7 @@ from typing import Any
 from hardlite.clock import Clock
 from hardlite.imports.preparing import OutcomeSource
 from hardlite.imports.rejecting import Rejecting
-from hardlite.reports.rejections import Rejected
+from hardlite.reports.rejections import Cause, Rejected
 
 __all__ = ["Batch", "Collector"]
 
@@ -104,7 +104,7 @@ class Collector:
                 if self._rejecting.by_source:
                     sources.append(outcome.item)
                 continue
-            rejected = self._rejecting.rejected(position, outcome.item, outcome.error)
-            batch.rejected.append(rejected)
+            cause = Cause.of(outcome.error)
+            batch.rejected.append(self._rejecting.rejected(position, outcome.item, cause))
             if self._stop_at_rejection:
                 return

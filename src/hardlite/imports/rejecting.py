@@ -35,7 +35,7 @@ class Rejecting:
         self._describe = describe
         self._tell = tell
         self._warned = False
-        # By identity, while the errors are kept here: the items of a batch share a few of them.
+        # By identity, which is theirs for as long as they are held.
         self._causes: dict[tuple[int, int], Cause] = {}
         self._held: list[object] = []
 
@@ -44,16 +44,18 @@ class Rejecting:
         """Whether the item is wanted as the source gave it, and not as it was prepared."""
         return self._describe is not None
 
-    def rejected(
-        self, position: int, item: object, error: Exception, constraint: Constraint | None = None
-    ) -> Rejected:
-        """Record that ``error`` kept ``item`` out."""
-        cause = self._causes.get((id(error), id(constraint)))
-        if cause is None:
-            cause = Cause.of(error, constraint)
-            self._causes[id(error), id(constraint)] = cause
-            self._held += (error, constraint)
+    def rejected(self, position: int, item: object, cause: Cause) -> Rejected:
+        """Record that ``item`` was kept out."""
         return Rejected(position, self._described(position, item), cause)
+
+    def shared_cause(self, error: Exception, constraint: Constraint | None) -> Cause:
+        """Return what ``error`` says, made once for the items of a batch that share it."""
+        key = id(error), id(constraint)
+        cause = self._causes.get(key)
+        if cause is None:
+            cause = self._causes[key] = Cause.of(error, constraint)
+            self._held += (error, constraint)
+        return cause
 
     def keep(self, rejected: Iterable[Rejected]) -> None:
         """Add the rejected items of a batch that is done."""

@@ -110,8 +110,7 @@ class ImportRun:
             self._rejecting.rejected(
                 batch.positions[fault.offset],
                 batch.told[fault.offset],
-                fault.error,
-                fault.constraint,
+                self._rejecting.shared_cause(fault.error, fault.constraint),
             )
             for fault in written.result.faults
         ]
