@@ -25,7 +25,7 @@ from flights import COLUMNS, NUMBERS, PARENTS, parent_values
 
 __all__ = ["SHARES", "WAYS"]
 
-SHARES = ("0", "0.05", "1", "5", "16", "real")
+SHARES = ("0", "0.05", "1", "5", "16", "real", "50", "100")
 _INSERT = f"INSERT INTO flights ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _BATCH = 1000
 _Values = tuple[Any, ...]

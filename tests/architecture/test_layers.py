@@ -65,7 +65,7 @@ ORDER_WITHIN = {
     "inserts": """
         insert_target update_tally
         column_processors bound_rows driver_insert
-        faults foreign_keys good_rows insert_result fast_insert
+        faults foreign_keys refusals foreseen_rows good_rows insert_result fast_insert
     """,
     "rows": """
         plain_values arrow_values

@@ -137,6 +137,41 @@ def test_an_item_that_cannot_be_pickled_is_kept_as_its_repr() -> None:
     assert (last.item, last.position) == ("last", 1003)
 
 
+def test_rows_come_back_whatever_their_keys_are() -> None:
+    """Keys that many rows share are kept once; others, and too many of them, with their row."""
+    few = [{"a": 1, "b": [2]}, {"b": 1, "a": 2}, {1: "x"}, {True: "y"}, {}, {"a": Unshowable()}]
+    many = [{f"key {number}": number} for number in range(200)]
+    again = [{"a": number, "b": None} for number in range(3)]
+
+    log = spilled([*few, *many, *again])
+
+    items = [each.item for each in log[1000:]]
+    assert items == [
+        *few[:5],
+        "<an item of the type dict, whose repr fails with RuntimeError>",
+        *many,
+        *again,
+    ]
+    keys = [list(item) for item in items[:4] if isinstance(item, dict)]
+    assert keys == [["a", "b"], ["b", "a"], [1], [True]]
+    assert [type(key) for key, *_ in keys] == [str, str, int, bool]
+
+
+def test_reasons_come_back_however_many_there_are() -> None:
+    expected = [
+        Rejection(
+            position=number,
+            item=number,
+            reason=f"ValueError: {number // 2}",
+            error_type="ValueError",
+            constraint=Constraint(kind="CHECK", name=f"rule {number}"),
+        )
+        for number in range(2500)
+    ]
+
+    assert list(RejectionLog(expected)) == expected
+
+
 def test_large_items_do_not_wait_for_each_other_in_memory() -> None:
     items = [bytes([number]) * 400_000 for number in range(9)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from hardlite.clock import Clock
 from hardlite.imports.preparing import OutcomeSource
 from hardlite.imports.rejecting import Rejecting
-from hardlite.reports.rejections import Rejection
+from hardlite.reports.rejections import Cause, Rejected
 
 __all__ = ["Batch", "Collector"]
 
@@ -23,7 +23,7 @@ class Batch:
         items: what is to be written.
         told: what to tell of each of those in case it is rejected.
         positions: where each of those stood in the source.
-        rejections: the items that could not be prepared.
+        rejected: the items that could not be prepared.
         seconds: spent waiting for the source and for ``prepare``.
     """
 
@@ -32,7 +32,7 @@ class Batch:
     items: list[Any] = dataclasses.field(default_factory=list)
     told: Sequence[Any] = ()
     positions: Sequence[int] = ()
-    rejections: list[Rejection] = dataclasses.field(default_factory=list)
+    rejected: list[Rejected] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -104,8 +104,7 @@ class Collector:
                 if self._rejecting.by_source:
                     sources.append(outcome.item)
                 continue
-            batch.rejections.append(
-                self._rejecting.rejection(position, outcome.item, outcome.error)
-            )
+            cause = Cause.of(outcome.error)
+            batch.rejected.append(self._rejecting.rejected(position, outcome.item, cause))
             if self._stop_at_rejection:
                 return

@@ -6,7 +6,7 @@ from typing import Any
 
 from hardlite.reports.constraints import Constraint
 from hardlite.reports.rejection_log import RejectionLog
-from hardlite.reports.rejections import Rejection
+from hardlite.reports.rejections import Cause, Rejected, Rejection
 
 __all__ = ["Rejecting"]
 
@@ -35,25 +35,37 @@ class Rejecting:
         self._describe = describe
         self._tell = tell
         self._warned = False
+        # By identity, which is theirs for as long as they are held.
+        self._causes: dict[tuple[int, int], Cause] = {}
+        self._held: list[object] = []
 
     @property
     def by_source(self) -> bool:
         """Whether the item is wanted as the source gave it, and not as it was prepared."""
         return self._describe is not None
 
-    def rejection(
-        self, position: int, item: object, error: Exception, constraint: Constraint | None = None
-    ) -> Rejection:
-        """Record that ``error`` kept ``item`` out."""
-        return Rejection.of(position, self._described(position, item), error, constraint=constraint)
+    def rejected(self, position: int, item: object, cause: Cause) -> Rejected:
+        """Record that ``item`` was kept out."""
+        return Rejected(position, self._described(position, item), cause)
 
-    def keep(self, rejections: Iterable[Rejection]) -> None:
-        """Add the rejections of a batch that is done."""
-        for rejection in rejections:
-            self.log.add(rejection)
+    def shared_cause(self, error: Exception, constraint: Constraint | None) -> Cause:
+        """Return what ``error`` says, made once for the items of a batch that share it."""
+        key = id(error), id(constraint)
+        cause = self._causes.get(key)
+        if cause is None:
+            cause = self._causes[key] = Cause.of(error, constraint)
+            self._held += (error, constraint)
+        return cause
+
+    def keep(self, rejected: Iterable[Rejected]) -> None:
+        """Add the rejected items of a batch that is done."""
+        for each in rejected:
+            self.log.keep(each)
             self.count += 1
             if self._tell is not None:
-                self._tell(rejection)
+                self._tell(each.told())
+        self._causes.clear()
+        self._held.clear()
 
     def _described(self, position: int, item: object) -> object:
         if self._describe is None:

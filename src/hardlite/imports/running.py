@@ -1,6 +1,7 @@
 """An import while it runs: one batch after the other, and what is known of them at the end."""
 
 import logging
+import operator
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -105,23 +106,19 @@ class ImportRun:
 
     def _write(self, batch: Batch) -> Exception | None:
         written = self._writer.write(batch.items, self._marks(batch))
-        rejections = sorted(
-            batch.rejections
-            + [
-                self._rejecting.rejection(
-                    batch.positions[fault.offset],
-                    batch.told[fault.offset],
-                    fault.error,
-                    fault.constraint,
-                )
-                for fault in written.result.faults
-            ],
-            key=lambda rejection: rejection.position,
-        )
+        rejected = batch.rejected + [
+            self._rejecting.rejected(
+                batch.positions[fault.offset],
+                batch.told[fault.offset],
+                self._rejecting.shared_cause(fault.error, fault.constraint),
+            )
+            for fault in written.result.faults
+        ]
+        rejected.sort(key=operator.attrgetter("position"))
         ended = self._clock.now() - self._started
-        result = _result(len(self._results), batch, written, len(rejections), ended)
+        result = _result(len(self._results), batch, written, len(rejected), ended)
         self._results.append(result)
-        self._rejecting.keep(rejections)
+        self._rejecting.keep(rejected)
         if batch.items:
             self._size.learn(len(batch.items), written.hold)
         failure = written.failure or self._pass(batch)

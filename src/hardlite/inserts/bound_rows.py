@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["BoundRows", "Values"]
 
@@ -42,6 +42,31 @@ class BoundRows:
         rows = zip(*[values] * self.width, strict=True)
         before = first % self.size
         return itertools.islice(rows, before, before + end - first)
+
+    def split(self, chosen: Iterable[int]) -> "tuple[BoundRows, BoundRows]":
+        """Return the rows with these numbers, which must be in order, and all others."""
+        values: list[object] = []
+        for piece in self.pieces:
+            values += piece
+        some: list[object] = []
+        others: list[object] = []
+        end = 0
+        for number in chosen:
+            first = number * self.width
+            others += values[end:first]
+            end = first + self.width
+            some += values[first:end]
+        others += values[end:]
+        return self._of(some), self._of(others)
+
+    def _of(self, values: Sequence[object]) -> "BoundRows":
+        step = self.size * self.width
+        pieces = [tuple(values[first : first + step]) for first in range(0, len(values), step)]
+        return dataclasses.replace(self, pieces=pieces, count=len(values) // self.width)
+
+    def column(self, place: int) -> list[object]:
+        """Return the values that stand at one place of each row."""
+        return [value for piece in self.pieces for value in piece[place :: self.width]]
 
     def row(self, number: int) -> Values:
         """Return the values of one row."""

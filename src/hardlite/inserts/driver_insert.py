@@ -50,10 +50,12 @@ class Reach:
     Attributes:
         own: a row that fails undoes its own INSERT and nothing else.
         shareable: and to share a statement with others makes no difference to any of them.
+        immediate: no foreign key waits for COMMIT.
     """
 
     own: bool
     shareable: bool
+    immediate: bool
 
 
 class _Taken(list[Values]):
@@ -262,7 +264,11 @@ def reach_of(connection: Connection, table: Table) -> Reach:
     # A constraint may have been given ON CONFLICT FAIL, and a parent may stand in a later row.
     usual = not any("conflict" in sql for sql in tables)
     parents = connection.exec_driver_sql(_OWN_PARENTS, names).scalar()
-    return Reach(own=own, shareable=own and ordinary and usual and not parents)
+    return Reach(
+        own=own,
+        shareable=own and ordinary and usual and not parents,
+        immediate=not any("deferrable" in sql for sql in tables),
+    )
 
 
 def _taker(keys: Sequence[str]) -> Callable[[Row], Values]:

@@ -123,10 +123,13 @@ class RowInserter:
         if not _may_be_alike(rows, kinds):
             return None
         ready = self._ready(within, rows)
-        if ready is None or not self._look(within).own:
+        if ready is None or not (reach := self._look(within)).own:
             return None
         direct, bound = ready
-        faults = self._good_rows.insert(connection_of(within), direct, bound, tally)
+        foreseeable = reach.immediate and self._conflict == "error"
+        faults = self._good_rows.insert(
+            connection_of(within), direct, bound, tally, foreseeable=foreseeable
+        )
         return InsertResult(faults=tuple(faults), updated=tally.count - before)
 
     def _without_unset(self, rows: Sequence[Row]) -> Sequence[Row]:

@@ -1,14 +1,13 @@
 """A bad item of a batch: where it stands, and why it is bad."""
 
-import dataclasses
+from typing import NamedTuple
 
 from hardlite.reports.constraints import Constraint
 
 __all__ = ["Fault"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """An item that could not be written, by its place in the batch.
 
     Attributes:

@@ -5,31 +5,29 @@ times as long as what SQLite does to refuse a row. So from the first failure on,
 batch goes to the driver's cursor, and only the errors are made to look as SQLAlchemy's do.
 """
 
+import operator
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
 from hardlite.connections.awaited import on_driver
-from hardlite.connections.translation import told
 from hardlite.inserts.bound_rows import BoundRows
 from hardlite.inserts.driver_insert import Call, DriverInsert, driver_of
 from hardlite.inserts.faults import Fault
 from hardlite.inserts.foreign_keys import ForeignKeys
+from hardlite.inserts.foreseen_rows import ForeseenRows, Foresight
+from hardlite.inserts.refusals import AtFault, Refusals
 from hardlite.inserts.update_tally import UpdateTally
+from hardlite.reports.constraints import Constraint
 from hardlite.result_codes import result_code
 
 if TYPE_CHECKING:
     from hardlite.connections.connection import AnyHardenedConnection
 
 __all__ = ["GoodRows"]
-
-_AtFault = Callable[[Exception], bool]
-_Refused = tuple[int, Exception]
-"""A row's offset in the batch, and why it is not in."""
 
 _FOREIGN_KEY: Final = sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 _PAYING: Final = 4
@@ -44,17 +42,86 @@ class GoodRows:
         at_fault: says whether an error is the row's own; any other one is raised.
     """
 
-    def __init__(self, table: Table, at_fault: _AtFault) -> None:
+    def __init__(self, table: Table, at_fault: AtFault) -> None:
         self._table = table
         self._at_fault = at_fault
         self._foreign_keys: dict[tuple[str, ...], ForeignKeys] = {}
+        self._foresight = Foresight()
         self._apart = 1
         """How many statements' rows went one by one before others were tried together, at last."""
 
     def insert(
-        self, connection: Connection, insert: DriverInsert, rows: BoundRows, tally: UpdateTally
+        self,
+        connection: Connection,
+        insert: DriverInsert,
+        rows: BoundRows,
+        tally: UpdateTally,
+        *,
+        foreseeable: bool,
     ) -> list[Fault]:
-        """Insert the good rows among ``rows``, counting those written over; return the others."""
+        """Insert the good rows among ``rows``; return the others, each with why.
+
+        Args:
+            connection: has the transaction.
+            insert: how they are inserted.
+            rows: what is bound for them.
+            tally: counts those that are written over.
+            foreseeable: no foreign key waits for COMMIT, and a row that is refused would not have
+                been taken with other rows before it.
+        """
+        faults: list[Fault] | None = None
+        if foreseeable and insert.group and self._foresight.is_wanted():
+            faults = self._insert_around(connection, insert, rows, tally)
+        if faults is None:
+            faults = self._insert_in_order(connection, insert, rows, range(rows.count), tally)
+        self._foresight.learn(rows.count, faults)
+        return faults
+
+    def _insert_around(
+        self, connection: Connection, insert: DriverInsert, rows: BoundRows, tally: UpdateTally
+    ) -> list[Fault] | None:
+        """Insert all but the rows that have no parent, and see that SQLite refuses those.
+
+        Returns:
+            The bad rows; None, with nothing written, if there are none to foresee, or if SQLite
+            does not say of them what it would have said in their turn.
+        """
+        numbers = self._foreseen(connection, insert, rows)
+        if not numbers:
+            return None
+        bad, others = rows.split(numbers)
+        refusals = Refusals(connection, insert.sql, self._at_fault)
+        foreseen = ForeseenRows(connection, insert, bad, refusals)
+        dbapi_connection = connection.connection.dbapi_connection
+        on_driver(dbapi_connection, foreseen.begin)
+        left = sorted(set(range(rows.count)).difference(numbers))
+        faults = self._insert_in_order(connection, insert, others, left, tally)
+        if not on_driver(dbapi_connection, foreseen.are_refused):
+            self._foresight.was_wrong()
+            return None
+        faults += self._faults(connection, insert, bad, numbers, refusals)
+        return sorted(faults, key=operator.attrgetter("offset"))
+
+    def _foreseen(self, connection: Connection, insert: DriverInsert, rows: BoundRows) -> list[int]:
+        """Return the numbers of the rows that have no parent."""
+        keys = self._foreign_keys_of(connection, insert.columns)
+        try:
+            return sorted(keys.broken_by(connection, rows, anew=False))
+        except Exception as error:
+            if not self._at_fault(error):
+                raise
+            # A value that cannot be bound: its row is not the only one of the batch.
+            return []
+
+    def _insert_in_order(
+        self,
+        connection: Connection,
+        insert: DriverInsert,
+        rows: BoundRows,
+        numbers: Sequence[int],
+        tally: UpdateTally,
+    ) -> list[Fault]:
+        """Insert the good ones among ``rows``, which have these ``numbers`` in their batch."""
         for call in insert.calls(rows, tally=tally):
             tally.begin()
             try:
@@ -66,10 +133,11 @@ class GoodRows:
                 continue
             # That error is no part of what comes now.
             tally.take_back()
-            rest = _Rest(connection, insert, rows, tally, self._at_fault)
+            refusals = Refusals(connection, insert.sql, self._at_fault)
+            rest = _Rest(connection, insert, rows, tally, refusals)
             dbapi_connection = connection.connection.dbapi_connection
             self._apart = on_driver(dbapi_connection, rest.insert_from, call.failed_at, self._apart)
-            return self._faults(connection, insert, rows, rest.refused)
+            return self._faults(connection, insert, rows, numbers, refusals)
         self._apart = 1
         return []
 
@@ -78,20 +146,20 @@ class GoodRows:
         connection: Connection,
         insert: DriverInsert,
         rows: BoundRows,
-        refused: list[_Refused],
+        numbers: Sequence[int],
+        refusals: Refusals,
     ) -> list[Fault]:
         """Say also of the rows that break a foreign key which one it is."""
-        errors = {id(error): error for _, error in refused}
+        errors = {id(error): error for _, error in refusals.rows}
         nameless = {key for key, error in errors.items() if result_code(error) == _FOREIGN_KEY}
-        if not nameless:
-            return [Fault(offset, error) for offset, error in refused]
-        broken = [rows.row(offset) for offset, error in refused if id(error) in nameless]
-        keys = self._foreign_keys_of(connection, insert.columns)
-        named = iter(keys.broken_by(connection, broken))
-        return [
-            Fault(offset, error, next(named) if id(error) in nameless else None)
-            for offset, error in refused
-        ]
+        named: dict[int, Constraint] = {}
+        if nameless:
+            refused = [number for number, error in refusals.rows if id(error) in nameless]
+            broken = rows if len(refused) == rows.count else rows.split(refused)[0]
+            keys = self._foreign_keys_of(connection, insert.columns)
+            found = keys.broken_by(connection, broken, anew=True)
+            named = {refused[place]: key for place, key in found.items()}
+        return [Fault(numbers[number], error, named.get(number)) for number, error in refusals.rows]
 
     def _foreign_keys_of(self, connection: Connection, columns: tuple[str, ...]) -> ForeignKeys:
         found = self._foreign_keys.get(columns)
@@ -110,16 +178,13 @@ class _Rest:
         insert: DriverInsert,
         rows: BoundRows,
         tally: UpdateTally,
-        at_fault: _AtFault,
+        refusals: Refusals,
     ) -> None:
         self._driver = driver_of(connection)
-        self._errors: type[Exception] = connection.dialect.loaded_dbapi.Error
         self._insert = insert
         self._rows = rows
         self._tally = tally
-        self._at_fault = at_fault
-        self._told: dict[tuple[int | None, str], Exception] = {}
-        self.refused: list[_Refused] = []
+        self._refusals = refusals
 
     def insert_from(self, first: int, apart: int) -> int:
         """Insert rows one by one, and together again where that is likely to succeed.
@@ -149,9 +214,8 @@ class _Rest:
         for call in self._insert.calls(self._rows, first, tally=self._tally):
             try:
                 self._cursor.executemany(call.sql, call.parameters)
-            except Exception as error:
-                if not self._driver.in_transaction:
-                    raise self._in_full(error, call) from error
+            except Exception as error:  # noqa: BLE001 - raised there, or by its row alone
+                self._refusals.require_open(error)
                 self._tally.take_back()
                 return call.failed_at
         return self._rows.count
@@ -162,28 +226,6 @@ class _Rest:
         while call.parameters.left:
             try:
                 self._cursor.executemany(call.sql, left)
-            except Exception as error:
-                if not self._driver.in_transaction:
-                    raise self._in_full(error, call) from error
+            except Exception as error:  # noqa: BLE001 - noted there, or raised
+                self._refusals.add(call.failed_at, error)
                 self._tally.take_back()
-                self.refused.append((call.failed_at, self._told_once(error, call)))
-
-    def _told_once(self, error: Exception, call: Call) -> Exception:
-        """Return what SQLAlchemy makes of the row's error; rows of the same error share it."""
-        kind = getattr(error, "sqlite_errorcode", None), str(error)
-        fault = self._told.get(kind)
-        if fault is None:
-            if not self._at_fault(error):
-                raise self._in_full(error, call) from error
-            # The frames behind it would keep the whole batch in memory.
-            fault = self._told[kind] = self._as_sqlalchemy_has_it(error.with_traceback(None), call)
-        return fault
-
-    def _in_full(self, error: Exception, call: Call) -> Exception:
-        return told(error, statement=call.alone) or self._as_sqlalchemy_has_it(error, call)
-
-    def _as_sqlalchemy_has_it(self, error: Exception, call: Call) -> Exception:
-        """Wrap it, if it is the driver's own; without a row's parameters, for others share it."""
-        if not isinstance(error, self._errors):
-            return error
-        return DBAPIError.instance(call.alone, None, error, self._errors)

@@ -32,5 +32,5 @@ class InsertResult:
 
     def moved(self, by: int) -> Self:
         """Return the same for items that stand so many further behind in their batch."""
-        faults = tuple(dataclasses.replace(each, offset=each.offset + by) for each in self.faults)
+        faults = tuple(each._replace(offset=each.offset + by) for each in self.faults)
         return dataclasses.replace(self, faults=faults)

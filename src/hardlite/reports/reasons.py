@@ -5,7 +5,7 @@ from typing import Final
 
 from hardlite.reports.constraints import Constraint
 
-__all__ = ["Reason", "ReasonTally", "with_key"]
+__all__ = ["Reason", "ReasonCount", "ReasonTally", "with_key"]
 
 _DISTINCT: Final = 1000
 """Messages with a value in them may all differ, and must not fill the memory."""
@@ -35,9 +35,17 @@ class Reason:
 
 
 @dataclasses.dataclass(slots=True)
-class _Count:
+class ReasonCount:
+    """How many rejections had one reason, and where the first few of them were."""
+
     places: list[int]
     count: int = 0
+
+    def add(self, place: int) -> None:
+        """Count one more."""
+        self.count += 1
+        if self.count <= _PLACES:
+            self.places.append(place)
 
 
 def with_key(reason: str, constraint: Constraint | None) -> str:
@@ -56,7 +64,7 @@ class ReasonTally:
 
     def __init__(self) -> None:
         self.others = 0
-        self._counts: dict[tuple[str, Constraint | None], _Count] = {}
+        self._counts: dict[tuple[str, Constraint | None], ReasonCount] = {}
 
     def add(self, text: str, place: int, constraint: Constraint | None) -> None:
         """Count one rejection.
@@ -66,16 +74,19 @@ class ReasonTally:
             place: the item's position, or its line.
             constraint: the rule that it breaks, if it is that.
         """
+        found = self.counted(text, constraint)
+        if found is None:
+            self.others += 1
+        else:
+            found.add(place)
+
+    def counted(self, text: str, constraint: Constraint | None) -> ReasonCount | None:
+        """Return what counts a reason by itself; None if there are too many."""
         key = text, constraint
         found = self._counts.get(key)
-        if found is None:
-            if len(self._counts) == _DISTINCT:
-                self.others += 1
-                return
-            found = self._counts[key] = _Count([])
-        found.count += 1
-        if found.count <= _PLACES:
-            found.places.append(place)
+        if found is None and len(self._counts) < _DISTINCT:
+            found = self._counts[key] = ReasonCount([])
+        return found
 
     def __len__(self) -> int:
         return len(self._counts)

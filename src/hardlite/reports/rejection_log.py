@@ -2,6 +2,7 @@
 
 import array
 import bisect
+import io
 import pickle
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,8 +10,8 @@ from typing import Final, SupportsIndex, cast, overload
 
 from hardlite.readable import shown
 from hardlite.reports.constraints import Constraint
-from hardlite.reports.reasons import ReasonTally
-from hardlite.reports.rejections import Rejection, in_one_line
+from hardlite.reports.reasons import ReasonCount, ReasonTally
+from hardlite.reports.rejections import Cause, Rejected, Rejection, in_one_line
 from hardlite.reports.spill_file import SpillFile
 
 __all__ = ["RejectionLog"]
@@ -19,9 +20,14 @@ _IN_MEMORY: Final = 1000
 """What two usual batches hold: an import needs that much memory anyway."""
 _BLOCK_RECORDS: Final = 256
 _BLOCK_BYTES: Final = 256 * 1024
-_LENGTHS: Final = struct.Struct("<II")
+_MOST_KEYS: Final = 100
+_MOST_CAUSES: Final = 1000
+_HEAD: Final = struct.Struct("<qiiI")
+"""Of a record: position, number of its cause, number of the item's keys, bytes of what follows."""
+_NONE: Final = -1
+"""In the place of a number: it stands in the record itself."""
 
-_Facts = tuple[int, str, str, int]
+_Facts = tuple[str, str, Constraint | None]
 
 
 class RejectionLog(Sequence[Rejection]):
@@ -29,6 +35,7 @@ class RejectionLog(Sequence[Rejection]):
 
     The first thousand stay in memory as they are. The others go to a temporary file, block by
     block: an item is kept there as `pickle` has it, or as its `repr` where that cannot be done.
+    What many of them share is kept once: causes, and the keys of items that are rows.
     What cannot be written is lost and counted, and the import goes on.
 
     Attributes:
@@ -49,22 +56,37 @@ class RejectionLog(Sequence[Rejection]):
         self._written = 0
         self._block: list[bytes] = []
         self._block_bytes = 0
-        # A table has few of them, so that a record needs but a number.
-        self._constraints: list[Constraint | None] = []
-        self._known: dict[Constraint | None, int] = {}
+        self._facts: list[_Facts] = []
+        self._counts: list[ReasonCount] = []
+        self._known: dict[_Facts, int] = {}
+        self._causes: dict[Cause, int] = {}
+        self._keys: list[tuple[str, ...]] = []
+        self._known_keys: dict[tuple[str, ...], int] = {}
         for rejection in rejections:
             self.add(rejection)
 
     def add(self, rejection: Rejection) -> None:
         """Add one at the end, or count it as lost."""
-        self.reasons.add(rejection.reason, rejection.position, rejection.constraint)
+        cause = Cause(rejection.reason, rejection.error_type, rejection.constraint)
+        self.keep(Rejected(rejection.position, rejection.item, cause))
+
+    def keep(self, rejected: Rejected) -> None:
+        """Add what a rejection is made of at the end, or count it as lost."""
+        position, item, cause = rejected
+        number = self._causes.get(cause)
+        if number is None:
+            number = self._number_of(cause)
+        if number == _NONE:
+            self.reasons.add(cause.reason, position, cause.constraint)
+        else:
+            self._counts[number].add(position)
         if len(self._first) < _IN_MEMORY:
-            self._first.append(rejection)
+            self._first.append(rejected.told())
             return
         if len(self._block) >= _BLOCK_RECORDS or self._block_bytes >= _BLOCK_BYTES:
             self._write_block()
         if self.lost_because is None:
-            record = self._record(rejection)
+            record = self._record(position, item, cause, number)
             self._block.append(record)
             self._block_bytes += len(record)
         else:
@@ -82,18 +104,41 @@ class RejectionLog(Sequence[Rejection]):
         self._written += len(self._block)
         self._block, self._block_bytes = [], 0
 
-    def _record(self, rejection: Rejection) -> bytes:
-        number = self._number_of(rejection.constraint)
-        facts: _Facts = rejection.position, rejection.reason, rejection.error_type, number
-        told = pickle.dumps(facts, pickle.HIGHEST_PROTOCOL)
+    def _record(self, position: int, item: object, cause: Cause, number: int) -> bytes:
+        keys, values = _NONE, item
+        if type(item) is dict:
+            keys = self._number_of_keys(tuple(cast("dict[object, object]", item)))
+            if keys != _NONE:
+                values = tuple(cast("dict[object, object]", item).values())
+        data = pickle.dumps(_facts_of(cause), pickle.HIGHEST_PROTOCOL) if number == _NONE else b""
         # By itself, so that an item that cannot be read back hides nothing but itself.
-        item = _pickled(rejection.item)
-        return _LENGTHS.pack(len(told), len(item)) + told + item
+        data += _pickled(values, item)
+        return _HEAD.pack(position, number, keys, len(data)) + data
 
-    def _number_of(self, constraint: Constraint | None) -> int:
-        number = self._known.setdefault(constraint, len(self._constraints))
-        if number == len(self._constraints):
-            self._constraints.append(constraint)
+    def _number_of(self, cause: Cause) -> int:
+        """Return the number of what ``cause`` says; none if too many have said something else."""
+        facts = _facts_of(cause)
+        number = self._known.get(facts, _NONE)
+        count = self.reasons.counted(cause.reason, cause.constraint) if number == _NONE else None
+        if count is not None:
+            number = self._known[facts] = len(self._facts)
+            self._facts.append(facts)
+            self._counts.append(count)
+        if len(self._causes) == _MOST_CAUSES:
+            self._causes.clear()
+        self._causes[cause] = number
+        return number
+
+    def _number_of_keys(self, keys: tuple[object, ...]) -> int:
+        if self._keys and keys == self._keys[-1]:
+            return len(self._keys) - 1
+        if any(type(key) is not str for key in keys):
+            return _NONE
+        names = cast("tuple[str, ...]", keys)
+        number = self._known_keys.get(names, _NONE)
+        if number == _NONE and len(self._keys) < _MOST_KEYS:
+            number = self._known_keys[names] = len(self._keys)
+            self._keys.append(names)
         return number
 
     def __len__(self) -> int:
@@ -147,28 +192,30 @@ class RejectionLog(Sequence[Rejection]):
         end = self._starts[block + 1] if block + 1 < len(self._starts) else self._file.size
         data, records, place = self._file.read(start, end - start), list[bytes](), 0
         while place < len(data):
-            size = _LENGTHS.size + sum(_LENGTHS.unpack_from(data, place))
+            size = _HEAD.size + _HEAD.unpack_from(data, place)[-1]
             records.append(data[place : place + size])
             place += size
         return records
 
     def _rejection(self, record: bytes) -> Rejection:
-        _, item = _LENGTHS.unpack_from(record)
         # Written by this very object, into a file that nobody else can open.
-        facts: _Facts = pickle.loads(record[_LENGTHS.size : -item])  # noqa: S301
-        position, reason, error_type, number = facts
-        return Rejection(
-            position=position,
-            item=_unpickled(record[-item:]),
-            reason=reason,
-            error_type=error_type,
-            constraint=self._constraints[number],
-        )
+        position, number, keys, _ = _HEAD.unpack_from(record)
+        data = io.BytesIO(record[_HEAD.size :])
+        facts: _Facts = pickle.load(data) if number == _NONE else self._facts[number]  # noqa: S301
+        item = _unpickled(data.read())
+        if keys != _NONE and isinstance(item, tuple):
+            item = dict(zip(self._keys[keys], cast("tuple[object, ...]", item), strict=True))
+        return Rejected(position, item, Cause(*facts)).told()
 
 
-def _pickled(item: object) -> bytes:
+def _facts_of(cause: Cause) -> _Facts:
+    return cause.reason, cause.error_type, cause.constraint
+
+
+def _pickled(values: object, item: object) -> bytes:
+    """Pickle ``values``, or the item's `repr` where that cannot be done."""
     try:
-        return pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
     except Exception:  # noqa: BLE001 - an item may be anything, and so may what its pickling raises
         return pickle.dumps(shown(item), pickle.HIGHEST_PROTOCOL)
 

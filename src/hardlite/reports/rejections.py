@@ -1,13 +1,13 @@
 """An item that an import left out, and why."""
 
 import dataclasses
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from hardlite.errors import HardliteError
 from hardlite.readable import shown
 from hardlite.reports.constraints import Constraint, ConstraintDict, constraint_of
 
-__all__ = ["Rejection", "RejectionDict", "in_one_line"]
+__all__ = ["Cause", "Rejected", "Rejection", "RejectionDict", "in_one_line"]
 
 
 class RejectionDict(TypedDict):
@@ -19,6 +19,45 @@ class RejectionDict(TypedDict):
     error_type: str
     constraint: ConstraintDict | None
     columns: list[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Cause:
+    """Why an item is left out, whichever item it is: many have the same, and this once for all.
+
+    Attributes:
+        reason: in one line, the exception's name and message.
+        error_type: the exception's name alone.
+        constraint: the rule of the database that is broken, if it is that.
+    """
+
+    reason: str
+    error_type: str
+    constraint: Constraint | None
+
+    @classmethod
+    def of(cls, error: BaseException, constraint: Constraint | None = None) -> "Cause":
+        """Say what ``error`` says; ``constraint`` is there where more is known than that."""
+        name = type(_cause(error)).__name__
+        return cls(in_one_line(error), name, constraint or constraint_of(error))
+
+
+class Rejected(NamedTuple):
+    """What a `Rejection` is made of."""
+
+    position: int
+    item: object
+    cause: Cause
+
+    def told(self) -> "Rejection":
+        """Return it as the caller gets it."""
+        return Rejection(
+            position=self.position,
+            item=self.item,
+            reason=self.cause.reason,
+            error_type=self.cause.error_type,
+            constraint=self.cause.constraint,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +95,7 @@ class Rejection:
             error: why it is not in.
             constraint: the rule it breaks, where more is known than ``error`` says.
         """
-        cause = _cause(error)
-        return cls(
-            position=position,
-            item=item,
-            reason=in_one_line(error),
-            error_type=type(cause).__name__,
-            constraint=constraint or constraint_of(error),
-        )
+        return Rejected(position, item, Cause.of(error, constraint)).told()
 
     @property
     def columns(self) -> tuple[str, ...]:
