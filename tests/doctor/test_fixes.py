@@ -16,7 +16,9 @@ from tests.doctor.conftest import found_in, run
 
 pytest.importorskip("typer", reason="the command line is not installed")
 
-COMMAND = re.compile(r"hardlite (?:backup|checkpoint|optimize|restore|vacuum|verify) [^,:]*?app\.db")
+COMMAND = re.compile(
+    r"hardlite (?:backup|checkpoint|optimize|restore|vacuum|verify) [^,:]*?app\.db"
+)
 
 CRASH = """
 import os, sqlite3, sys
