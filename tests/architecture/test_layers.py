@@ -84,7 +84,7 @@ ORDER_WITHIN = {
     """,
     "inspection": """
         sizes headers reading
-        counting effective pools
+        counting effective pools totals
     """,
     "doctor": """
         finding open_files database_content facts
