@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "hardlite"
 
 ORDER = """
 errors
-call_sites clock database_names filesystems profile readable result_codes
+call_sites clock database_names filesystems log_events profile readable result_codes
 turns
 lock_holders
 connections

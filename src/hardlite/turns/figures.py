@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Callable
 from typing import Final, Literal, Protocol
 
+from hardlite.log_events import log_event
+
 __all__ = [
     "BOUNDS",
     "Histogram",
@@ -104,7 +106,12 @@ class TurnFigures:
             try:
                 listener.turn_ended(self.name, waited, held, kept=kept)
             except Exception:  # noqa: BLE001 - what was committed must not fail for it
-                _log.warning("a turn on %s was not counted everywhere", self.name, exc_info=True)
+                _log.warning(
+                    "a turn on %s was not counted everywhere",
+                    self.name,
+                    exc_info=True,
+                    extra=log_event("metrics.turn_untold", database=self.name),
+                )
 
     def refuses(self, cause: Refusal) -> None:
         """Count a writer that was refused; several threads may be at once."""
@@ -114,7 +121,12 @@ class TurnFigures:
             try:
                 listener.writer_refused(self.name, cause)
             except Exception:  # noqa: BLE001 - the writer is told why it was refused, no more
-                _log.warning("a refusal on %s was not counted everywhere", self.name, exc_info=True)
+                _log.warning(
+                    "a refusal on %s was not counted everywhere",
+                    self.name,
+                    exc_info=True,
+                    extra=log_event("metrics.refusal_untold", database=self.name, cause=cause),
+                )
 
 
 _figures: weakref.WeakValueDictionary[str, TurnFigures] = weakref.WeakValueDictionary()
