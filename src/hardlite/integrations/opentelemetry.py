@@ -1,7 +1,7 @@
 """What hardlite counts, for OpenTelemetry.
 
 Counters and gauges are read when metrics are exported. OpenTelemetry reads no histograms in this way, so each
-wait and each hold is recorded after its turn, when nobody waits for that.
+wait and each hold is recorded after its turn, when no other writer waits for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator

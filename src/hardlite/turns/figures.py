@@ -101,7 +101,7 @@ class TurnFigures:
             self.rollbacks += 1
 
     def tell(self, waited: float, held: float, *, kept: bool) -> None:
-        """Tell those who listen of a turn; nobody has it any more, so nobody waits for them."""
+        """Tell those who listen of a turn; nobody has it any more, so no other writer waits."""
         for listener in _listeners:
             try:
                 listener.turn_ended(self.name, waited, held, kept=kept)
