@@ -29,6 +29,7 @@ from hardlite.errors import (
 from hardlite.imports.batches import batched_unit_of_work
 from hardlite.inspection.counting import TableStatus
 from hardlite.inspection.pools import PoolStatus
+from hardlite.inspection.totals import LockTotals
 from hardlite.lock_holders import LockHolders, holders
 from hardlite.operations.backup import Backup, backup
 from hardlite.operations.checkpoint import Checkpoint, checkpoint
@@ -76,6 +77,7 @@ __all__ = [
     "ImportReport",
     "LeftoverTableError",
     "LockHolders",
+    "LockTotals",
     "Maintenance",
     "MigrationFailedError",
     "MissingExtraError",

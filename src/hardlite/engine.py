@@ -30,6 +30,7 @@ from hardlite.database_names import file_of
 from hardlite.errors import ConfigurationError
 from hardlite.execution_options import CHARACTERISTICS, hardened, refuse_wrong_options
 from hardlite.fair_pool import close_idle
+from hardlite.log_events import log_event
 from hardlite.pragmas import Place, apply_pragmas
 from hardlite.profile import Profile, profile_from
 from hardlite.turns.figures import TurnFigures
@@ -260,6 +261,7 @@ def _meet_stranger(connection: object, url: URL, driver: Driver) -> None:
             "the connections of %r are wrapped in %s: hardlite cannot configure them",
             url,
             type(connection),
+            extra=log_event("connection.wrapped", url=repr(url), wrapper=str(type(connection))),
         )
         return
     raise ConfigurationError(
@@ -283,13 +285,15 @@ def _close_idle_connections() -> None:
         pool = engine.pool
         if isinstance(pool, QueuePool) and not isinstance(pool, AsyncAdaptedQueuePool):
             close_idle(pool)
-            if pool.checkedout():
+            used = pool.checkedout()
+            if used:
                 _log.warning(
                     "forking while %d connections to %r are in use: the child cannot use that "
                     "file safely; give them back before the fork, or start the child with the "
                     "'spawn' method",
-                    pool.checkedout(),
+                    used,
                     engine.url,
+                    extra=log_event("fork.connections", url=repr(engine.url), connections=used),
                 )
 
 

@@ -15,6 +15,7 @@ from hardlite.clock import Clock, system_clock
 from hardlite.connections.drivers import Driver, driver_named
 from hardlite.errors import ConfigurationError, PragmaRejectedError
 from hardlite.filesystems import is_network
+from hardlite.log_events import log_event
 from hardlite.profile import MEBIBYTE, Profile
 from hardlite.result_codes import Fate, fate_of, primary_code
 from hardlite.wal_reset import wal_reset_bug
@@ -160,7 +161,10 @@ def _say_once(file: str, reason: str) -> None:
     if file not in _said:
         _said.add(file)
         _log.warning(
-            "no WAL for %s: %s. Readers and writers will wait for each other.", file, reason
+            "no WAL for %s: %s. Readers and writers will wait for each other.",
+            file,
+            reason,
+            extra=log_event("wal.unavailable", database=file, reason=reason),
         )
 
 

@@ -7,6 +7,7 @@ damaged (sqlite.org, "Write-Ahead Logging", section "The WAL-Reset Bug").
 import logging
 
 from hardlite.connections.drivers import Driver
+from hardlite.log_events import log_event
 
 __all__ = ["tell_of_wal_reset", "wal_reset_bug", "wal_reset_report"]
 
@@ -56,4 +57,7 @@ def tell_of_wal_reset(driver: Driver) -> None:
     library = (driver.name, driver.version)
     if report is not None and library not in _told:
         _told.add(library)
-        _log.info("%s", report)
+        version = ".".join(map(str, driver.version))
+        _log.info(
+            "%s", report, extra=log_event("wal_reset.possible", driver=driver.name, sqlite=version)
+        )

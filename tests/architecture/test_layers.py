@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "hardlite"
 
 ORDER = """
 errors
-call_sites clock coroutines database_names filesystems profile readable result_codes
+call_sites clock coroutines database_names filesystems log_events profile readable result_codes
 turns
 lock_holders
 connections
@@ -84,7 +84,7 @@ ORDER_WITHIN = {
     """,
     "inspection": """
         sizes headers reading
-        counting effective pools
+        counting effective pools totals
     """,
     "doctor": """
         finding open_files database_content facts

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hardlite import backup
 from tests.fixtures.lock_keepers import keeper, needs_proc
 
 pytest.importorskip("typer", reason="the command line is not installed")
@@ -77,6 +78,7 @@ def of_another_user(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def damaged(path: Path) -> Iterator[None]:
+    backup(path, path.with_name("good.db"))
     content = bytearray(path.read_bytes())
     content[4096 : 4096 + 200] = b"\xff" * 200
     path.write_bytes(content)

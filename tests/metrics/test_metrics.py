@@ -22,7 +22,13 @@ from hardlite import (
 )
 from hardlite.integrations.prometheus import HardliteCollector, register
 from hardlite.metrics import DatabaseMetrics, collect
-from hardlite.turns.figures import BOUNDS, Histogram, TurnFigures, figures_for
+from hardlite.turns.figures import (
+    BOUNDS,
+    Histogram,
+    TurnFigures,
+    figures_for,
+    listen,
+)
 from hardlite.turns.gate_registry import gate_for
 from tests.fixtures.arrivals import PATIENCE
 from tests.fixtures.databases import EngineFactory
@@ -196,6 +202,38 @@ def test_figures_without_a_gate_are_told_too() -> None:
 
     assert (found.commits, found.waiting) == (1, 0)
     assert isinstance(figures, TurnFigures)
+
+
+class Broken:
+    def turn_ended(self, *_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    def writer_refused(self, *_: object) -> None:
+        raise OSError("no space left")
+
+
+def test_what_cannot_be_told_to_others_fails_no_writer(
+    make_engine: EngineFactory, notes: Engine, db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted(db_path)
+    hasty = make_engine(timeout=0.02)
+    stop = listen(Broken())
+    try:
+        write(notes)
+        with keeper(db_path, WRITES), pytest.raises(DatabaseLockedError):
+            write(hasty)
+    finally:
+        stop()
+    after = counted(db_path)
+
+    assert after.commits - before.commits == 1
+    assert after.refused["foreign_lock"] == 1
+    told = {record.message for record in caplog.records if record.name == "hardlite.metrics"}
+    path = db_path.resolve()
+    assert told == {
+        f"a turn on {path} was not counted everywhere",
+        f"a refusal on {path} was not counted everywhere",
+    }
 
 
 # Prometheus

@@ -15,10 +15,11 @@ from sqlalchemy import Engine, text
 
 from hardlite import Backup, BackupError, DatabaseLockedError, backup, holders, verify
 from hardlite.errors import ConfigurationError, UsageError
+from hardlite.inspection.effective import driver_for
 from hardlite.operations import copying
 from hardlite.operations.backup import Order, back_up
 from hardlite.operations.content import content_of
-from hardlite.operations.opening import driver_for, opened
+from hardlite.operations.opening import opened
 from tests.fixtures.clocks import SetClock
 from tests.fixtures.databases import EngineFactory
 from tests.fixtures.lock_keepers import keeper

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from hardlite import (
     ConfigurationError,
+    DatabaseLockedError,
     DatabaseStatus,
     UnreadableDatabaseError,
     UnsupportedDatabaseError,
@@ -163,6 +164,41 @@ def test_pools_without_counts_or_limits_are_told_as_such(
     assert counted.pool is not None
     assert counted.pool.limit is None
     assert "connections: 1 in use, 0 idle\n" in counted.summary()
+
+
+def test_the_turns_of_this_process_are_told_with_waits_and_refusals(
+    db_path: Path, make_engine: EngineFactory
+) -> None:
+    engine = make_engine(timeout=0.02)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        connection.rollback()
+    before = status(db_path).totals
+    with keeper(db_path, "c = connect(); c.execute('BEGIN IMMEDIATE'); hold()"):
+        with pytest.raises(DatabaseLockedError), engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+
+        found = status(engine)
+
+    assert before is not None
+    assert before.rollbacks == 1
+    assert before.to_dict()["refused"] == {"turn": 0, "foreign_lock": 0, "stale_snapshot": 0}
+    assert found.totals is not None
+    assert (found.totals.commits, found.totals.waiting) == (before.commits, 0)
+    assert found.totals.refused["foreign_lock"] == 1
+    assert found.totals.held > 0
+    assert f"turns of this process: {before.commits} committed, " in found.summary()
+    assert "waited in all: " in found.summary()
+    assert "refused: foreign lock 1\n" in found.summary()
+
+
+def test_a_process_without_an_engine_has_no_turns_to_tell_of(db_path: Path) -> None:
+    run(db_path, "CREATE TABLE t (a)")
+
+    assert status(db_path).totals is None
+    assert "turns of this process" not in status(db_path).summary()
 
 
 def take(engine: Engine, kept: list[object]) -> None:

@@ -6,6 +6,7 @@ import pathlib
 
 from hardlite.errors import LockedByOtherError
 from hardlite.lock_holders import LockHolders, look_at
+from hardlite.log_events import log_event
 from hardlite.turns.figures import figures_for
 from hardlite.turns.gate import TurnTimeoutError
 from hardlite.turns.holder import Holder
@@ -81,12 +82,14 @@ def foreign_lock(
 
 def warn_of_foreign_lock(database: str, waited: float) -> None:
     """Log who holds SQLite's lock without having the turn."""
+    holder = str(_foreign_holder(database) or "somebody")
     _log.warning(
         "waiting for SQLite's lock on %s since %.1f s, in turn; it is held by %s, outside of "
         "hardlite",
         database,
         waited,
-        _foreign_holder(database) or "somebody",
+        holder,
+        extra=log_event("lock.waits", database=database, waited=waited, holder=holder),
     )
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 
 from hardlite.errors import ConfigurationError
+from hardlite.log_events import log_event
 
 __all__ = ["restore_foreign_keys", "suspend_foreign_keys", "switch_off_foreign_keys"]
 
@@ -50,6 +51,7 @@ def suspend_foreign_keys(
         "a table of %s is rebuilt by Alembic's batch mode: foreign keys are not enforced until "
         "this transaction ends; run PRAGMA foreign_key_check afterwards",
         database,
+        extra=log_event("foreign_keys.suspended", database=database),
     )
     return True
 

@@ -307,6 +307,7 @@ class TransactionOwner(AnyConnection):
         turn.release()
         # Forgotten last: what an interrupt leaves is released by the rollback that follows.
         self._turn = None
+        self._gate.figures.tell(turn.waited, held, kept=kept)
         if held > turn.warn_hold and not turn.has_warned:
             warn_of_long_hold(self.file, turn, held)
 

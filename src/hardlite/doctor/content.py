@@ -41,7 +41,7 @@ def _empty(facts: Facts) -> Finding:
         confidence="High",
         verify=f"ls -l {facts.shell}*",
         fix="Check that the path is the right one: a mistyped path makes such a file. Else restore "
-        "the newest backup, or make the tables.",
+        f"the newest backup, hardlite restore BACKUP {facts.shell}, or make the tables.",
         trade_off="None.",
     )
 
@@ -60,7 +60,8 @@ def _unreadable(facts: Facts, error: sqlite3.Error) -> Iterator[Finding]:
             confidence="High",
             verify=f"xxd -l 16 {facts.shell}   # a database begins with: SQLite format 3",
             fix="Check the path. If it is encrypted, open it with the program that has the key. If "
-            "not, keep it as it is and restore the newest backup.",
+            f"not, restore the newest backup: hardlite restore BACKUP {facts.shell}. It keeps this "
+            "file beside the database.",
             trade_off="What came after that backup is lost.",
         )
     elif code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR}:
@@ -90,10 +91,10 @@ def _corrupt(facts: Facts, what: str) -> Finding:
         problem=f"The database is damaged. {what}.",
         impact="Reads fail or give wrong rows, and each write may damage more.",
         confidence="High",
-        verify=f'sqlite3 {facts.shell} "PRAGMA integrity_check"',
+        verify=f"hardlite verify {facts.shell}",
         fix="Stop all programs that use it, and copy the file with its -wal before anything "
-        "else: a failing disk can look like this, too. Then restore the newest good backup, or "
-        f"save what can be read: sqlite3 {facts.shell} .recover | sqlite3 new.db. If only indexes "
+        "else: a failing disk can look like this, too. Then restore the newest good backup, "
+        f"hardlite restore BACKUP {facts.shell}, which keeps what was there, or save what can be read: sqlite3 {facts.shell} .recover | sqlite3 new.db. If only indexes "
         "are named, REINDEX mends them.",
         trade_off="What came after the backup is lost; .recover may miss rows.",
     )
@@ -116,7 +117,7 @@ def _references(facts: Facts, content: Content) -> Iterator[Finding]:
             impact="Joins miss rows, and migrations that check foreign keys fail.",
             confidence="High",
             verify=f"sqlite3 {facts.shell} 'PRAGMA foreign_key_check(\"{table}\")'",
-            fix="Decide for each: delete the row, set the column to NULL, or add the parent. "
+            fix=f"After hardlite backup {facts.shell} TARGET, decide for each: delete the row, set the column to NULL, or add the parent. "
             "Hardened engines enforce foreign keys from then on.",
             trade_off="Programs that relied on lax references meet IntegrityError.",
         )
@@ -181,7 +182,7 @@ def _indexes(facts: Facts, content: Content) -> Iterator[Finding]:
             impact="It may choose the wrong index, and then reads many times as many rows.",
             confidence="Low",
             verify=f'sqlite3 {facts.shell} "SELECT * FROM sqlite_stat1"',  # noqa: S608 - to be read
-            fix="Run PRAGMA optimize before connections are closed, or once a day.",
+            fix=f"hardlite optimize {facts.shell}, once a day; Maintenance does it in the program.",
             trade_off="It writes a few rows, and takes a turn for that.",
         )
 
@@ -199,8 +200,8 @@ def _pages(facts: Facts, content: Content) -> Iterator[Finding]:
             impact="The file and its backups are larger than need be; new rows use the pages again.",
             confidence="High",
             verify=f'sqlite3 {facts.shell} "PRAGMA freelist_count"',
-            fix=f'When nobody writes: sqlite3 {facts.shell} "VACUUM".',
-            trade_off="VACUUM keeps all writers out, and needs twice the size of the file.",
+            fix=f"When writers may wait for it: hardlite vacuum {facts.shell}",
+            trade_off="It keeps all writers out, and needs twice the size of the file.",
         )
     if content.page_size < _SMALL_PAGE and facts.size():
         yield Finding(

@@ -59,8 +59,8 @@ def _rollback(facts: Facts) -> Iterator[Finding]:
             "if somebody deletes the journal.",
             confidence="High",
             verify=f"ls -l {facts.shell}-journal",
-            fix="Do not delete it. Open the database once with a program that may write: SQLite "
-            f'then undoes what was not committed. For example: sqlite3 {facts.shell} ".tables".',
+            fix="Do not delete it. Open the database once with a program that may write, and "
+            f"SQLite undoes what was not committed: hardlite verify {facts.shell}",
             trade_off="None; the transaction that was cut short is undone, as it has to be.",
         )
 
@@ -79,7 +79,8 @@ def _wal(facts: Facts) -> Iterator[Finding]:
             confidence="Medium",
             verify=f"xxd -l 32 {facts.shell}-wal   # begins with 377f 0682 or 377f 0683",
             fix="Keep copies of all files as they are. Compare the data with the newest backup, "
-            "and find out who wrote to the -wal file: a sync program or a failing disk.",
+            "and find out who wrote to the -wal file: a sync program or a failing disk. If that "
+            f"backup has more: hardlite restore BACKUP {facts.shell}",
             trade_off="None.",
         )
     if size > _LARGE:
@@ -93,8 +94,8 @@ def _wal(facts: Facts) -> Iterator[Finding]:
             impact="Disk space, and slow reads if most of it is in use: each read looks through it.",
             confidence="Medium",
             verify=f"ls -l {facts.shell}-wal",
-            fix="Run PRAGMA wal_checkpoint(TRUNCATE) through a hardened engine, in which it has a "
-            "turn, and set journal_size_limit, as hardened engines do.",
+            fix=f"hardlite checkpoint {facts.shell}, which takes a turn and says who reads if it "
+            "cannot end. Then set journal_size_limit, as hardened engines do.",
             trade_off="The checkpoint takes a turn and copies the pages.",
         )
     lasting = lasting_readers(facts)
@@ -110,8 +111,9 @@ def _wal(facts: Facts) -> Iterator[Finding]:
             impact="The WAL grows with every write, and reads get slower the larger it is.",
             confidence="Medium",
             verify=f"hardlite who {facts.shell}",
-            fix="End that transaction: commit, close the session, or fetch the result whole. If "
-            "it is a report, let it read in pieces.",
+            fix="End that transaction: commit, close the session, or fetch the result whole. Then "
+            f"hardlite checkpoint {facts.shell} empties the WAL, or the next commits do. If it is "
+            "a report, let it read in pieces, or read a copy: hardlite backup.",
             trade_off="Pieces do not see one and the same state of the data.",
         )
 
@@ -137,8 +139,8 @@ def _leftovers(facts: Facts) -> Iterator[Finding]:
             f"{facts.shell} copied alone lacks those commits.",
             confidence="High",
             verify=f"ls -l {facts.shell}*",
-            fix="Open it once with the program that uses it. Never delete the -wal file, and copy "
-            "a database by SQLite's backup or VACUUM INTO only.",
+            fix=f"hardlite checkpoint {facts.shell}, or open it once with the program that uses "
+            "it. Never delete the -wal file, and copy a database by hardlite backup only.",
             trade_off="None.",
         )
     elif "-shm" in facts.files and "-wal" not in facts.files:
@@ -153,7 +155,8 @@ def _leftovers(facts: Facts) -> Iterator[Finding]:
             confidence="Medium",
             verify=f"ls -l {facts.shell}*",
             fix="Ask who cleans up in that directory. Compare the newest rows with the newest "
-            "backup before the programs go on.",
+            "backup before the programs go on. If that has more: hardlite restore BACKUP "
+            f"{facts.shell}",
             trade_off="None.",
         )
 

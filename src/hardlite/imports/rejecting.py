@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hardlite.log_events import log_event
 from hardlite.reports.constraints import Constraint
 from hardlite.reports.rejection_log import RejectionLog
 from hardlite.reports.rejections import Cause, Rejected, Rejection
@@ -80,5 +81,6 @@ class Rejecting:
                     "describe= failed for item %d, so this item is kept whole; said once",
                     position,
                     exc_info=True,
+                    extra=log_event("describe.failed", position=position),
                 )
             return item

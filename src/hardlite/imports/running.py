@@ -13,6 +13,7 @@ from hardlite.imports.batch_writer import BatchWriter, Written
 from hardlite.imports.collecting import Batch, Collector
 from hardlite.imports.kept_errors import KeptErrors
 from hardlite.imports.rejecting import Rejecting
+from hardlite.log_events import Event, log_event
 from hardlite.reports.batch_results import BatchResult, Outcome
 from hardlite.reports.report import ImportReport
 from hardlite.resume.progress import Progress
@@ -163,7 +164,25 @@ class ImportRun:
             result.hold,
             result.prepare,
             f"; over max_hold={self._max_hold}: make batches smaller" if slow else "",
+            extra=_event_of(result, self._max_hold),
         )
+
+
+def _event_of(result: BatchResult, max_hold: float) -> Event:
+    return log_event(
+        "batch.done",
+        index=result.index,
+        first_item=result.first_item,
+        last_item=result.last_item,
+        committed=result.committed,
+        rejected=result.rejected,
+        outcome=result.outcome,
+        attempts=result.attempts,
+        wait=result.wait,
+        hold=result.hold,
+        prepare=result.prepare,
+        max_hold=max_hold,
+    )
 
 
 def _result(index: int, batch: Batch, written: Written, rejected: int, ended: float) -> BatchResult:

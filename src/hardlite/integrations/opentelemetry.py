@@ -1,7 +1,7 @@
-"""What hardlite counts, for OpenTelemetry: instruments that are read when metrics are exported.
+"""What hardlite counts, for OpenTelemetry.
 
-OpenTelemetry reads counters and gauges in this way, and no histograms; so waits and holds are told as their
-number, and as all of their seconds together.
+Counters and gauges are read when metrics are exported. OpenTelemetry reads no histograms in this way, so each
+wait and each hold is recorded after its turn, when no other writer waits for that.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from hardlite.errors import MissingExtraError
 from hardlite.metrics import DatabaseMetrics, collect
+from hardlite.turns.figures import BOUNDS, Refusal, listen
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+    from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 __all__ = ["instrument"]
 
@@ -31,16 +32,6 @@ _COUNTERS: Final[dict[str, tuple[str, str, _Samples]]] = {
         "Writers that were refused, by cause.",
         lambda each: (({"cause": cause}, count) for cause, count in each.refused.items()),
     ),
-    "hardlite.turn.wait": (
-        "s",
-        "Seconds that writers waited for their turn, all together.",
-        lambda each: (({}, each.waits.total),),
-    ),
-    "hardlite.turn.hold": (
-        "s",
-        "Seconds that writers had their turn, all together.",
-        lambda each: (({}, each.holds.total),),
-    ),
 }
 _GAUGES: Final[dict[str, tuple[str, str, _Samples]]] = {
     "hardlite.turns.waiting": (
@@ -57,17 +48,22 @@ _GAUGES: Final[dict[str, tuple[str, str, _Samples]]] = {
 }
 
 
-def instrument(provider: "MeterProvider | None" = None) -> None:
+def instrument(provider: "MeterProvider | None" = None) -> Callable[[], None]:
     """Let OpenTelemetry export what hardlite counts, each with the attribute ``database``.
 
     Args:
         provider: whose meter it is; the one of the process if left out.
 
+    Returns:
+        What ends the recording of waits and holds, for who shuts the provider down before the process
+        ends.
+
     Raises:
         MissingExtraError: the extra ``opentelemetry`` is not installed.
 
     >>> from hardlite.integrations.opentelemetry import instrument
-    >>> instrument()
+    >>> stop = instrument()
+    >>> stop()
     """
     try:
         from opentelemetry import metrics
@@ -78,6 +74,31 @@ def instrument(provider: "MeterProvider | None" = None) -> None:
         meter.create_observable_counter(name, [_observer(samples)], unit, told)
     for name, (unit, told, samples) in _GAUGES.items():
         meter.create_observable_gauge(name, [_observer(samples)], unit, told)
+    return listen(_Durations(meter))
+
+
+class _Durations:
+    def __init__(self, meter: "Meter") -> None:
+        self._waits = meter.create_histogram(
+            "hardlite.turn.wait",
+            "s",
+            "How long writers waited for their turn.",
+            explicit_bucket_boundaries_advisory=BOUNDS,
+        )
+        self._holds = meter.create_histogram(
+            "hardlite.turn.hold",
+            "s",
+            "How long writers had their turn.",
+            explicit_bucket_boundaries_advisory=BOUNDS,
+        )
+
+    def turn_ended(self, database: str, waited: float, held: float, *, kept: bool) -> None:
+        attributes = {"database": database, "outcome": "commit" if kept else "rollback"}
+        self._waits.record(waited, attributes)
+        self._holds.record(held, attributes)
+
+    def writer_refused(self, database: str, cause: Refusal) -> None:
+        """Refusals are counters, which are read when metrics are exported."""
 
 
 def _observer(samples: _Samples) -> "Callable[[CallbackOptions], Iterator[Observation]]":

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from hardlite.clock import Clock, system_clock
 from hardlite.connections.drivers import Driver
 from hardlite.errors import BackupError, ConfigurationError
+from hardlite.inspection.effective import driver_for
 from hardlite.lock_holders.target import database_file
 from hardlite.operations.backup_files import (
     BackupPlace,
@@ -26,7 +27,7 @@ from hardlite.operations.backup_files import (
 from hardlite.operations.content import Check, Content, content_of, damage_in, lost_references
 from hardlite.operations.copying import Progress, copy_pages, make_file_like, one_state
 from hardlite.operations.manifest import Manifest, ManifestDict, digest_of, manifest_path
-from hardlite.operations.opening import driver_for, failing_as, opened
+from hardlite.operations.opening import failing_as, opened
 from hardlite.operations.own_turn import own_turn
 
 __all__ = ["Backup", "BackupDict", "back_up", "backup"]

@@ -8,9 +8,10 @@ from typing import TypedDict
 from sqlalchemy.engine import Engine
 
 from hardlite.clock import system_clock
+from hardlite.inspection.effective import driver_for
 from hardlite.lock_holders.looking import look_at
 from hardlite.lock_holders.target import database_file
-from hardlite.operations.opening import driver_for, failing_as, opened
+from hardlite.operations.opening import failing_as, opened
 from hardlite.operations.own_turn import own_turn
 from hardlite.turns.holder import Holder, HolderDict
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from hardlite.clock import Clock, system_clock
 from hardlite.errors import ConfigurationError, HardliteError
 from hardlite.lock_holders.target import database_file
+from hardlite.log_events import log_event
 from hardlite.operations.backup import backup
 from hardlite.operations.checkpoint import checkpoint
 from hardlite.operations.upkeep import optimize
@@ -156,6 +157,11 @@ def _done(task: _Task) -> bool:
     try:
         task.run()
     except (HardliteError, DBAPIError, OSError) as error:
-        _log.warning("%s was not done, and is tried again: %s", task.name, error)
+        _log.warning(
+            "%s was not done, and is tried again: %s",
+            task.name,
+            error,
+            extra=log_event("maintenance.failed", task=task.name, reason=str(error)),
+        )
         return False
     return True

@@ -9,16 +9,13 @@ import pathlib
 import sqlite3
 from collections.abc import Iterator
 
-from sqlalchemy.engine import Engine
-
 from hardlite.connections.connection import AnyHardenedConnection, connection_class
-from hardlite.connections.drivers import SQLITE3, Driver, driver_named
+from hardlite.connections.drivers import Driver
 from hardlite.connections.translation import told
-from hardlite.engine import profile_of
 from hardlite.errors import BackupError
 from hardlite.result_codes import primary_code
 
-__all__ = ["driver_for", "failing_as", "opened"]
+__all__ = ["failing_as", "opened"]
 
 _HINTS = {
     sqlite3.SQLITE_NOTADB: (
@@ -36,12 +33,6 @@ _HINTS = {
     sqlite3.SQLITE_READONLY: "Check who may write to the file and its directory.",
 }
 _HINT = "Look at the disk and at the messages of the system, then try again."
-
-
-def driver_for(target: Engine | str | os.PathLike[str]) -> Driver:
-    """Return the driver that an engine uses; for a path, that of the standard library."""
-    profile = profile_of(target) if isinstance(target, Engine) else None
-    return SQLITE3 if profile is None else driver_named(profile.driver)
 
 
 @contextlib.contextmanager

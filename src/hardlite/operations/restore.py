@@ -14,6 +14,7 @@ from hardlite.clock import Clock, system_clock
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.connections.drivers import Driver
 from hardlite.errors import BackupError, ConfigurationError
+from hardlite.inspection.effective import driver_for
 from hardlite.lock_holders.target import database_file, file_named
 from hardlite.operations.backup_files import put_in_place, same_file, stamp_of, sync_directory
 from hardlite.operations.content import Content, content_of, damage_in
@@ -23,7 +24,7 @@ from hardlite.operations.in_use import (
     exclusively,
     refuse_if_locked,
 )
-from hardlite.operations.opening import driver_for, failing_as, opened
+from hardlite.operations.opening import failing_as, opened
 from hardlite.operations.own_turn import own_turn
 from hardlite.operations.rewriting import leave_wal, write_over
 from hardlite.operations.verify import unpacked, verify

@@ -14,6 +14,7 @@ from hardlite.inspection.headers import read_headers
 from hardlite.inspection.pools import pool_status
 from hardlite.inspection.reading import Unread, read
 from hardlite.inspection.sizes import size_of
+from hardlite.inspection.totals import lock_totals
 from hardlite.lock_holders import holders
 from hardlite.lock_holders.target import database_file
 from hardlite.operations.status_report import DatabaseStatus
@@ -85,6 +86,7 @@ def status(target: Engine | str | os.PathLike[str], *, exact: bool = False) -> D
         pragmas=None if engine is None else effective_pragmas(engine, notes),
         pool=None if engine is None else pool_status(engine),
         checkouts=None if engine is None else _checkouts(engine, notes),
+        totals=lock_totals(file),
         locks=(locks := holders(file)),
         notes=(*notes, *locks.notes),
         **{field.name: getattr(content, field.name) for field in dataclasses.fields(content)},

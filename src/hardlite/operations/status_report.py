@@ -7,6 +7,7 @@ from typing import TypedDict
 from hardlite.checkouts import Checkout, CheckoutDict
 from hardlite.inspection.counting import TableStatus, TableStatusDict
 from hardlite.inspection.pools import PoolStatus, PoolStatusDict
+from hardlite.inspection.totals import LockTotals, LockTotalsDict
 from hardlite.lock_holders import LockHolders, LockHoldersDict
 from hardlite.readable import byte_count
 from hardlite.turns.holder import printable
@@ -33,6 +34,7 @@ class DatabaseStatusDict(TypedDict):
     pragmas: dict[str, int | str] | None
     pool: PoolStatusDict | None
     checkouts: list[CheckoutDict] | None
+    totals: LockTotalsDict | None
     locks: LockHoldersDict
     notes: list[str]
 
@@ -57,6 +59,7 @@ class DatabaseStatus:
         pragmas: what a connection of the engine holds, as SQLite says it; None for a path.
         pool: the engine's connections; None for a path, or a pool that does not count them.
         checkouts: who has them, the longest first; None where that is not noted.
+        totals: what writers of this process have done so far; None if it has no hardened engine on it.
         locks: who has the turn or a lock, and who waits.
         notes: what could not be seen, and why.
     """
@@ -76,6 +79,7 @@ class DatabaseStatus:
     pragmas: Mapping[str, int | str] | None
     pool: PoolStatus | None
     checkouts: tuple[Checkout, ...] | None
+    totals: LockTotals | None
     locks: LockHolders
     notes: tuple[str, ...]
 
@@ -105,6 +109,7 @@ class DatabaseStatus:
             in_use = f"{self.pool.checked_out} in use, {self.pool.idle} idle{limit}"
             facts.append(("connections", in_use))
         facts += [("in use", printable(str(each))) for each in self.checkouts or ()]
+        facts += [] if self.totals is None else self.totals.facts()
         facts += [(role, str(holder)) for role, holder in self.locks.roles()]
         return facts
 
@@ -128,6 +133,7 @@ class DatabaseStatus:
             "pragmas": None if self.pragmas is None else dict(self.pragmas),
             "pool": None if self.pool is None else self.pool.to_dict(),
             "checkouts": None if out is None else [each.to_dict() for each in out],
+            "totals": None if self.totals is None else self.totals.to_dict(),
             "locks": self.locks.to_dict(),
             "notes": list(self.notes),
         }

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Engine
 
 from hardlite.clock import system_clock
 from hardlite.connections.connection import AnyHardenedConnection
+from hardlite.inspection.effective import driver_for
 from hardlite.lock_holders.target import database_file
-from hardlite.operations.opening import driver_for, failing_as, opened
+from hardlite.operations.opening import failing_as, opened
 from hardlite.operations.own_turn import own_turn
 
 __all__ = ["Upkeep", "UpkeepDict", "optimize", "vacuum"]

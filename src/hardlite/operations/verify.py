@@ -18,6 +18,7 @@ from hardlite.clock import system_clock
 from hardlite.connections.connection import AnyHardenedConnection
 from hardlite.connections.drivers import Driver
 from hardlite.errors import BackupError, ConfigurationError
+from hardlite.inspection.effective import driver_for
 from hardlite.lock_holders.target import database_file
 from hardlite.operations.content import (
     Check,
@@ -29,7 +30,7 @@ from hardlite.operations.content import (
 )
 from hardlite.operations.copying import copy_pages, one_state
 from hardlite.operations.manifest import Manifest, digest_from_outside, digest_of, read_manifest
-from hardlite.operations.opening import driver_for, failing_as, opened
+from hardlite.operations.opening import failing_as, opened
 from hardlite.result_codes import primary_code
 
 __all__ = ["Verification", "VerificationDict", "unpacked", "verify"]

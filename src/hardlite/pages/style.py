@@ -45,7 +45,9 @@ h3 { margin: 0 0 .15rem; font-size: 1.02rem; }
 dt { color: var(--soft); font-size: .82rem; }
 dd { margin: 0; font-size: 1.08rem; font-weight: 650; font-variant-numeric: tabular-nums; }
 figure, .table { margin: 0 0 .8rem; padding: .8rem .85rem; }
-figcaption, .note { margin: 0 0 .5rem; color: var(--soft); font-size: .9rem; }
+figcaption, .note {
+  margin: 0 0 .5rem; color: var(--soft); font-size: .9rem; overflow-wrap: anywhere;
+}
 .legend {
   display: flex; flex-wrap: wrap; gap: .15rem 1rem; margin: 0 0 .5rem; padding: 0;
   list-style: none; font-size: .9rem;

@@ -14,6 +14,7 @@ from typing import Final
 from hardlite.clock import Clock
 from hardlite.errors import ResumeRefusedError
 from hardlite.lock_holders.claim_files import give_back, owner_of, take
+from hardlite.log_events import log_event
 
 __all__ = ["claim_file", "claimed"]
 
@@ -46,7 +47,12 @@ def claimed(database: str, key: str, clock: Clock) -> Iterator[None]:
     try:
         descriptor = take(path, label=key, clock=clock)
     except OSError as error:
-        _log.warning("nobody is kept from importing under %r at the same time: %s", key, error)
+        _log.warning(
+            "nobody is kept from importing under %r at the same time: %s",
+            key,
+            error,
+            extra=log_event("import.unclaimed", database=database, key=key, reason=str(error)),
+        )
         yield
         return
     if descriptor is None:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from hardlite.call_sites import call_site
 from hardlite.clock import Clock, system_clock
+from hardlite.log_events import log_event
 from hardlite.turns.claims import Alone, Claim
 from hardlite.turns.figures import figures_for
 from hardlite.turns.holder import Holder
@@ -233,11 +234,14 @@ class Gate:
         ]
 
     def _warn(self, waiter: Waiter) -> None:
+        waited = self.clock.now() - waiter.turn.asked
+        holder = str(self.holder() or "nobody any more")
         _log.warning(
             "waiting for a turn on %s since %.1f s; it is held by %s",
             self.name,
-            self.clock.now() - waiter.turn.asked,
-            self.holder() or "nobody any more",
+            waited,
+            holder,
+            extra=log_event("turn.waits", database=self.name, waited=waited, holder=holder),
         )
 
     def _give_up(self, waiter: Waiter, *, to_nobody: bool = False) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from hardlite.clock import system_clock
 from hardlite.errors import ReentrantWriteError
+from hardlite.log_events import log_event
 from hardlite.turns.claims import ProcessClaim
 from hardlite.turns.gate import Gate, TurnTimeoutError
 from hardlite.turns.holder import Holder
@@ -85,11 +86,13 @@ def _before_fork() -> None:
             left = max(0.0, deadline - system_clock.now())
             _held_over_fork.append(gate.take(left, unordered=True))
         except (ReentrantWriteError, TurnTimeoutError):
+            holder = str(gate.own_holder() or "another thread")
             _log.warning(
                 "forking while %s writes to %s: the child cannot write to that file; "
                 "commit before the fork, or start the child with the 'spawn' method",
-                gate.own_holder() or "another thread",
+                holder,
                 gate.name,
+                extra=log_event("fork.writing", database=gate.name, holder=holder),
             )
         gate.rest()
     for action in _before_fork_too:

@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterable
 
 from hardlite.call_sites import CallSite, call_site, site_of
+from hardlite.log_events import log_event
 from hardlite.turns.gate import Gate
 from hardlite.turns.gate_registry import call_before_fork, known_gates
 from hardlite.turns.turn import Turn
@@ -55,7 +56,13 @@ def watch_holds() -> None:
 
 def warn_of_long_hold(file: str, turn: Turn, held: float) -> None:
     """Warn of a turn that is over and was held for too long, ``held`` seconds."""
-    _log.warning("a turn on %s was held for %.1f s; it began at %s", file, held, turn.site)
+    _log.warning(
+        "a turn on %s was held for %.1f s; it began at %s",
+        file,
+        held,
+        turn.site,
+        extra=log_event("turn.was_long", database=file, held=held, site=str(turn.site)),
+    )
 
 
 def look_at_holds(gates: Iterable[Gate]) -> bool:
@@ -65,18 +72,22 @@ def look_at_holds(gates: Iterable[Gate]) -> bool:
         turn = gate.turn
         if turn is not None:
             busy = True
-            if turn.held() > turn.warn_hold and not turn.has_warned:
+            held = turn.held()
+            if held > turn.warn_hold and not turn.has_warned:
                 turn.has_warned = True
-                _warn(gate, turn)
+                _warn(gate, turn, held)
     return busy
 
 
-def _warn(gate: Gate, turn: Turn) -> None:
+def _warn(gate: Gate, turn: Turn, held: float) -> None:
+    holder = str(gate.own_holder() or "a thread that has just ended it")
+    place = _place(turn)
     _log.warning(
         "a turn on %s is still held by %s%s",
         gate.name,
-        gate.own_holder() or "a thread that has just ended it",
-        _place(turn),
+        holder,
+        place,
+        extra=log_event("turn.is_long", database=gate.name, held=held, holder=holder, place=place),
     )
 
 

@@ -20,6 +20,7 @@ import sys
 
 from hardlite.clock import Clock, system_clock
 from hardlite.filesystems import is_network
+from hardlite.log_events import log_event
 from hardlite.turns.file_locks import lock, try_lock, unlock
 from hardlite.turns.tickets import anybody_came_before, in_order_of_arrival
 
@@ -134,6 +135,7 @@ class TurnFiles:
                 "this process take turns, and SQLite's own lock keeps processes apart",
                 self.database,
                 error,
+                extra=log_event("turn.not_ordered", database=self.database, reason=str(error)),
             )
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from hardlite.integrations.alembic.schema_checks import (
     rebuilt_table,
     table_names,
 )
+from hardlite.log_events import log_event
 
 __all__ = ["Run", "Surroundings"]
 
@@ -166,6 +167,13 @@ class Run:
                 rows,
                 table,
                 parent,
+                extra=log_event(
+                    "migration.broken_references",
+                    database=self._name,
+                    rows=rows,
+                    table=table,
+                    parent=parent,
+                ),
             )
 
     def _back_up(self) -> None:

@@ -13,6 +13,7 @@ from hardlite.clock import Clock
 from hardlite.errors import DatabaseLockedError, LockedByOtherError
 from hardlite.integrations.alembic.happenings import Happening, Tell
 from hardlite.lock_holders.claim_files import give_back, owner_of, take
+from hardlite.log_events import log_event
 from hardlite.turns.holder import Holder
 
 __all__ = ["one_run_at_a_time", "run_lock_file"]
@@ -57,7 +58,12 @@ def one_run_at_a_time(
         descriptor = _waited_for(path, timeout, clock, pause, tell)
     except OSError as error:
         # SQLite's write lock, under which the revision is read again, still keeps runs apart.
-        _log.warning("nobody is kept from migrating %s at the same time: %s", database, error)
+        _log.warning(
+            "nobody is kept from migrating %s at the same time: %s",
+            database,
+            error,
+            extra=log_event("migration.unclaimed", database=database, reason=str(error)),
+        )
         yield
         return
     try:
