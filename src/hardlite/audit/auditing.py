@@ -1,8 +1,10 @@
 """The audit of a program: read, link, look closely, judge."""
 
+import contextlib
 import dataclasses
+import gc
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +13,8 @@ from hardlite.audit.code import RULES
 from hardlite.audit.code.hle0 import unreadable
 from hardlite.audit.databases import OPENERS, Databases, Resource
 from hardlite.audit.effects import Effects
-from hardlite.audit.facts import Module, Scope
-from hardlite.audit.files import Unreadable, find, parsed, read
+from hardlite.audit.facts import Module
+from hardlite.audit.files import Unreadable, find, parsed, read, role_of
 from hardlite.audit.finding import Finding, Severity
 from hardlite.audit.program import Program
 from hardlite.audit.unit import Linked, Unit
@@ -42,50 +44,66 @@ class Audited:
 
 
 def audit(paths: Sequence[Path], *, exclude: Sequence[str] = ()) -> Audited:
-    """Audit the Python files below some paths.
+    """Audit the Python files below some paths; what is by its name a test is left out.
 
     Args:
         paths: files and directories.
         exclude: patterns of files to leave out.
     """
-    files = list(find(paths, exclude))
+    files = [(path, shown) for path, shown in find(paths, exclude) if role_of(shown) != "test"]
     sources = {shown: path for path, shown in files if path.suffix == ".py"}
-    facts = list(read((path, shown) for shown, path in sources.items()))
-    modules = [each for each in facts if isinstance(each, Module)]
     resources = [
         Resource(path=shown, text=path.read_text(encoding="utf-8", errors="replace"))
         for path, shown in files
         if shown not in sources
     ]
-    findings = [unreadable(each) for each in facts if isinstance(each, Unreadable)]
-    findings += _inspect(modules, resources, sources)
+    with _no_collecting():
+        findings = list(_findings(resources, sources))
     findings.sort(key=lambda f: (f.path, f.line, f.rule))
     return Audited(findings=findings, files=len(sources))
 
 
-def _inspect(
-    modules: list[Module], resources: Sequence[Resource], sources: dict[str, Path]
-) -> Iterator[Finding]:
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Trees have no cycles, and the collector would look at each of their nodes again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _findings(resources: Sequence[Resource], sources: Mapping[str, Path]) -> Iterator[Finding]:
+    facts = list(read((path, shown) for shown, path in sources.items()))
+    yield from (unreadable(each) for each in facts if isinstance(each, Unreadable))
+    modules = [each for each in facts if isinstance(each, Module)]
+    linked = _linked(modules, resources)
+    concerned = [each for each in modules if _concerns(each, linked)]
+    units = {each: _unit(each, sources, linked) for each in concerned if _opens(each, linked)}
+    for unit in units.values():
+        for function in unit.functions:
+            for call in function.calls():
+                linked.databases.add(call, function.scope)
+    for module in concerned:
+        unit = units.pop(module, None) or _unit(module, sources, linked)
+        for rule in RULES.values():
+            for finding in rule.check(unit):
+                yield _weighed(finding, module, linked)
+
+
+def _linked(modules: Sequence[Module], resources: Sequence[Resource]) -> Linked:
     program = Program(modules)
     program.link()
     databases = Databases(program, resources)
     effects = Effects(program, orm=databases.orm)
-    concerned = [m for m in modules if m.role != "test" and _concerns(m, program, effects)]
-    linked = Linked(
-        program=program, effects=effects, databases=databases, concurrent=_is_concurrent(modules)
-    )
-    for module in concerned:
-        if not any(_opens(scope, program) for scope in module.scope.functions()):
-            continue
-        unit = Unit.of(parsed(sources[module.path], module.path), module, linked)
-        for function in unit.functions:
-            for call in function.calls():
-                databases.add(call, function.scope)
-    for module in concerned:
-        unit = Unit.of(parsed(sources[module.path], module.path), module, linked)
-        for rule in RULES.values():
-            for finding in rule.check(unit):
-                yield _weighed(finding, module, linked)
+    concurrent = _is_concurrent(modules)
+    return Linked(program=program, effects=effects, databases=databases, concurrent=concurrent)
+
+
+def _unit(module: Module, sources: Mapping[str, Path], linked: Linked) -> Unit:
+    return Unit.of(parsed(sources[module.path], module.path), module, linked)
 
 
 def _weighed(finding: Finding, module: Module, linked: Linked) -> Finding:
@@ -95,18 +113,22 @@ def _weighed(finding: Finding, module: Module, linked: Linked) -> Finding:
     return finding
 
 
-def _concerns(module: Module, program: Program, effects: Effects) -> bool:
+def _concerns(module: Module, linked: Linked) -> bool:
     """Say whether a rule could find anything in a file."""
-    scopes = list(module.scope.functions())
     return (
         any(target.startswith("alembic") for target in module.imports.values())
         or any("pragma" in text.lower() or _A_FILE.search(text) for _, text in module.texts)
-        or any(effects.of(scope) & ~Effect.SLOW or _opens(scope, program) for scope in scopes)
+        or any(linked.effects.of(scope) & ~Effect.SLOW for scope in module.scope.functions())
+        or _opens(module, linked)
     )
 
 
-def _opens(scope: Scope, program: Program) -> bool:
-    return any(program.external(call.path, scope) in OPENERS for call in scope.calls)
+def _opens(module: Module, linked: Linked) -> bool:
+    return any(
+        linked.program.external(call.path, scope) in OPENERS
+        for scope in module.scope.functions()
+        for call in scope.calls
+    )
 
 
 def _is_concurrent(modules: Sequence[Module]) -> bool:

@@ -1,7 +1,6 @@
 """Which files are audited, what each is for, and what is left of it once it has been read."""
 
 import ast
-import gc
 import os
 import re
 import warnings
@@ -12,7 +11,7 @@ from typing import Final
 from hardlite.audit.facts import Module, Role
 from hardlite.audit.survey import survey
 
-__all__ = ["Unreadable", "find", "parsed", "read"]
+__all__ = ["Unreadable", "find", "parsed", "read", "role_of"]
 
 _SKIPPED: Final = {
     *(".git", ".hg", ".tox", ".venv", "venv", "node_modules", "__pycache__", "site-packages"),
@@ -88,21 +87,15 @@ def parsed(path: Path, shown: str) -> ast.Module:
 
 def read(files: Iterable[tuple[Path, str]]) -> Iterator[Module | Unreadable]:
     """Yield the facts of each Python file; no tree outlives its turn."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for path, shown in files:
-            try:
-                tree = parsed(path, shown)
-            except Unreadable as unreadable:
-                yield unreadable
-                continue
-            module = Module(shown, _dotted(shown), role_of(shown))
-            survey(tree, module)
-            yield module
-    finally:
-        if collecting:
-            gc.enable()
+    for path, shown in files:
+        try:
+            tree = parsed(path, shown)
+        except Unreadable as unreadable:
+            yield unreadable
+            continue
+        module = Module(shown, _dotted(shown), role_of(shown))
+        survey(tree, module)
+        yield module
 
 
 def role_of(shown: str) -> Role:
