@@ -71,6 +71,7 @@ def test_json_has_the_findings_and_the_plan(hardlite: Command, program: Path) ->
     assert {"HL1A", "HL5A", "HL7A", "HLE0"} <= {each["rule"] for each in told["findings"]}
     assert told["plan"]["score"] == 2
     assert told["files"] == 2
+    assert len({each["fingerprint"] for each in told["findings"]}) == len(told["findings"])
 
 
 def test_sarif_has_every_rule_and_the_chain_of_calls(hardlite: Command, program: Path) -> None:
@@ -79,8 +80,25 @@ def test_sarif_has_every_rule_and_the_chain_of_calls(hardlite: Command, program:
     assert {"HL3B", "HLE0"} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     chain = next(each for each in run["results"] if each["ruleId"] == "HL5A")["codeFlows"]
     assert len(chain[0]["threadFlows"][0]["locations"]) == 2
-    fingerprints = [each["partialFingerprints"]["hardlite/v1"] for each in run["results"]]
+    fingerprints = [each["partialFingerprints"]["hardlite/v2"] for each in run["results"]]
     assert len(set(fingerprints)) == len(fingerprints)
+
+
+def test_sarif_points_at_rules_by_their_place_and_at_files_by_a_uri(
+    hardlite: Command, program: Path
+) -> None:
+    (program / "app.py").rename(program / "my app.py")
+    log = json.loads(hardlite("audit", program, "--format", "sarif").out)
+
+    run = log["runs"][0]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    places = [each["locations"][0]["physicalLocation"] for each in run["results"]]
+    assert log["version"] == "2.1.0"
+    assert len(set(rules)) == len(rules)
+    assert all(rules[each["ruleIndex"]] == each["ruleId"] for each in run["results"])
+    assert {each["level"] for each in run["results"]} <= {"error", "warning", "note"}
+    assert {place["artifactLocation"]["uri"] for place in places} == {"my%20app.py", "old.py"}
+    assert all(1 <= p["region"]["startLine"] <= p["region"]["endLine"] for p in places)
 
 
 def test_github_has_one_annotation_for_each_finding(hardlite: Command, program: Path) -> None:

@@ -3,8 +3,9 @@
 import contextlib
 import dataclasses
 import gc
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,16 @@ def audit(paths: Sequence[Path], *, exclude: Sequence[str] = ()) -> Audited:
     with _no_collecting():
         findings = list(_findings(resources, sources))
     findings.sort(key=lambda f: (f.path, f.line, f.rule))
-    return Audited(findings=findings, files=len(sources))
+    return Audited(findings=list(_quoted(findings, sources)), files=len(sources))
+
+
+def _quoted(findings: Iterable[Finding], sources: Mapping[str, Path]) -> Iterator[Finding]:
+    """Give findings the text of their lines."""
+    for path, group in itertools.groupby(findings, lambda finding: finding.path):
+        lines = sources[path].read_bytes().decode(errors="replace").splitlines()
+        for finding in group:
+            source = "".join(lines[finding.line - 1 : finding.line]).strip()
+            yield dataclasses.replace(finding, source=source)
 
 
 @contextlib.contextmanager

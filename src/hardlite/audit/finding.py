@@ -54,6 +54,7 @@ class Finding:
         severity: how much it matters.
         confidence: how sure that is.
         steps: the chain of calls, where there is one.
+        source: the text of the first line, without the space around it.
     """
 
     rule: str
@@ -65,3 +66,4 @@ class Finding:
     severity: Severity
     confidence: Confidence = Confidence.HIGH
     steps: Sequence[Step] = ()
+    source: str = ""

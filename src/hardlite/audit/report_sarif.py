@@ -1,16 +1,17 @@
 """The report of an audit in SARIF 2.1.0, as code scanning services read it."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from hardlite.audit.auditing import Audited
 from hardlite.audit.code import RULES
 from hardlite.audit.explaining import page_of
 from hardlite.audit.finding import Confidence, Finding, Severity, Step
+from hardlite.audit.fingerprints import fingerprints
 
-__all__ = ["fingerprint", "sarif_report"]
+__all__ = ["sarif_report"]
 
 Json = Mapping[str, object]
 
@@ -21,6 +22,7 @@ _LEVELS: Final = {
     Severity.MONITOR: "note",
 }
 _RANKS: Final = {Confidence.HIGH: 90.0, Confidence.MEDIUM: 60.0, Confidence.LOW: 30.0}
+_PLACES: Final = {code: place for place, code in enumerate(RULES)}
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -36,15 +38,10 @@ def sarif_report(audited: Audited, *, version: str) -> str:
         "version": version,
         "rules": [_rule(code) for code in RULES],
     }
-    results = [_result(finding) for finding in audited.findings]
+    known = zip(audited.findings, fingerprints(audited.findings), strict=True)
+    results = [_result(finding, fingerprint) for finding, fingerprint in known]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
-
-
-def fingerprint(finding: Finding) -> str:
-    """Return what stays the same for a finding while lines above it come and go."""
-    told = f"{finding.rule}\0{finding.path}\0{finding.symbol}\0{finding.message}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 def _rule(code: str) -> Json:
@@ -59,14 +56,15 @@ def _rule(code: str) -> Json:
     }
 
 
-def _result(finding: Finding) -> Json:
+def _result(finding: Finding, fingerprint: str) -> Json:
     found: dict[str, object] = {
         "ruleId": finding.rule,
+        "ruleIndex": _PLACES[finding.rule],
         "level": _LEVELS[finding.severity],
         "rank": _RANKS[finding.confidence],
         "message": {"text": f"{finding.message}."},
         "locations": [_place(finding.path, finding.line, finding.end_line)],
-        "partialFingerprints": {"hardlite/v1": fingerprint(finding)},
+        "partialFingerprints": {"hardlite/v2": fingerprint},
     }
     if finding.steps:
         found["codeFlows"] = [{"threadFlows": [{"locations": _flow(finding.steps)}]}]
@@ -82,7 +80,7 @@ def _flow(steps: Sequence[Step]) -> list[Json]:
 def _place(path: str, line: int, end_line: int) -> Json:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": path},
+            "artifactLocation": {"uri": quote(path)},
             "region": {"startLine": line, "endLine": end_line},
         }
     }
