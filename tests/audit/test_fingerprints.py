@@ -4,7 +4,6 @@ import textwrap
 from pathlib import Path
 
 from hardlite.audit import audit
-from hardlite.audit.fingerprints import fingerprints
 
 TWICE = """\
 import sqlite3
@@ -27,7 +26,7 @@ def save(rows):
 def known(folder: Path, code: str) -> list[str]:
     """Return the fingerprints of what is found in one file."""
     (folder / "app.py").write_text(code, encoding="utf-8")
-    return fingerprints(audit([folder]).findings)
+    return [finding.fingerprint for finding in audit([folder]).findings]
 
 
 def test_two_findings_of_a_rule_in_one_function_differ(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from hardlite.audit.catalogue import Effect
+from hardlite.audit.choosing import chosen
 from hardlite.audit.code import RULES
 from hardlite.audit.code.hle0 import unreadable
 from hardlite.audit.databases import OPENERS, Databases, Resource
 from hardlite.audit.effects import Effects
 from hardlite.audit.facts import Module
-from hardlite.audit.files import Unreadable, find, parsed, read, role_of
+from hardlite.audit.files import Source, Unreadable, find, parsed, read, role_of
 from hardlite.audit.finding import Finding, Severity
+from hardlite.audit.fingerprints import fingerprints
+from hardlite.audit.ignoring import ignored_lines, is_ignored
 from hardlite.audit.program import Program
 from hardlite.audit.unit import Linked, Unit
 
@@ -38,39 +41,65 @@ class Audited:
     Attributes:
         findings: in the order of the files.
         files: how many were read.
+        ignored: how many findings comments say to leave alone.
     """
 
     findings: Sequence[Finding]
     files: int
+    ignored: int = 0
 
 
-def audit(paths: Sequence[Path], *, exclude: Sequence[str] = ()) -> Audited:
+def audit(
+    paths: Sequence[Path],
+    *,
+    exclude: Sequence[str] = (),
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Audited:
     """Audit the Python files below some paths; what is by its name a test is left out.
 
     Args:
         paths: files and directories.
         exclude: patterns of files to leave out.
+        select: beginnings of the codes of rules to go by, all of them if there are none.
+        ignore: beginnings of the codes of rules to leave out.
+
+    Raises:
+        ConfigurationError: no rule has such a code.
+        OSError: a file cannot be read.
     """
-    files = [(path, shown) for path, shown in find(paths, exclude) if role_of(shown) != "test"]
-    sources = {shown: path for path, shown in files if path.suffix == ".py"}
+    rules = chosen(select, ignore)
+    files = [each for each in find(paths, exclude) if role_of(each.inner) != "test"]
+    sources = {each.shown: each for each in files if each.path.suffix == ".py"}
     resources = [
-        Resource(path=shown, text=path.read_text(encoding="utf-8", errors="replace"))
-        for path, shown in files
-        if shown not in sources
+        Resource(path=each.shown, text=each.path.read_text(encoding="utf-8", errors="replace"))
+        for each in files
+        if each.shown not in sources
     ]
     with _no_collecting():
-        findings = list(_findings(resources, sources))
+        findings = [each for each in _findings(resources, sources) if each.rule in rules]
     findings.sort(key=lambda f: (f.path, f.line, f.rule))
-    return Audited(findings=list(_quoted(findings, sources)), files=len(sources))
+    quoted = list(_quoted(findings, sources))
+    kept = list(_not_ignored(quoted, sources))
+    return Audited(findings=kept, files=len(sources), ignored=len(quoted) - len(kept))
 
 
-def _quoted(findings: Iterable[Finding], sources: Mapping[str, Path]) -> Iterator[Finding]:
-    """Give findings the text of their lines."""
+def _quoted(findings: Iterable[Finding], sources: Mapping[str, Source]) -> Iterator[Finding]:
+    """Give findings the text of their lines, and what they are known by."""
+    quoted: list[Finding] = []
     for path, group in itertools.groupby(findings, lambda finding: finding.path):
-        lines = sources[path].read_bytes().decode(errors="replace").splitlines()
+        lines = sources[path].path.read_bytes().decode(errors="replace").splitlines()
         for finding in group:
             source = "".join(lines[finding.line - 1 : finding.line]).strip()
-            yield dataclasses.replace(finding, source=source)
+            quoted.append(dataclasses.replace(finding, source=source))
+    for finding, fingerprint in zip(quoted, fingerprints(quoted), strict=True):
+        yield dataclasses.replace(finding, fingerprint=fingerprint)
+
+
+def _not_ignored(findings: Iterable[Finding], sources: Mapping[str, Source]) -> Iterator[Finding]:
+    for path, group in itertools.groupby(findings, lambda finding: finding.path):
+        lines = ignored_lines(sources[path].path.read_bytes())
+        yield from (finding for finding in group if not is_ignored(finding, lines))
 
 
 @contextlib.contextmanager
@@ -85,8 +114,8 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _findings(resources: Sequence[Resource], sources: Mapping[str, Path]) -> Iterator[Finding]:
-    facts = list(read((path, shown) for shown, path in sources.items()))
+def _findings(resources: Sequence[Resource], sources: Mapping[str, Source]) -> Iterator[Finding]:
+    facts = list(read(sources.values()))
     yield from (unreadable(each) for each in facts if isinstance(each, Unreadable))
     modules = [each for each in facts if isinstance(each, Module)]
     linked = _linked(modules, resources)
@@ -112,8 +141,8 @@ def _linked(modules: Sequence[Module], resources: Sequence[Resource]) -> Linked:
     return Linked(program=program, effects=effects, databases=databases, concurrent=concurrent)
 
 
-def _unit(module: Module, sources: Mapping[str, Path], linked: Linked) -> Unit:
-    return Unit.of(parsed(sources[module.path], module.path), module, linked)
+def _unit(module: Module, sources: Mapping[str, Source], linked: Linked) -> Unit:
+    return Unit.of(parsed(sources[module.path]), module, linked)
 
 
 def _weighed(finding: Finding, module: Module, linked: Linked) -> Finding:

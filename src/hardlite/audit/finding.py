@@ -55,6 +55,7 @@ class Finding:
         confidence: how sure that is.
         steps: the chain of calls, where there is one.
         source: the text of the first line, without the space around it.
+        fingerprint: what it is known by after lines around it have changed.
     """
 
     rule: str
@@ -67,3 +68,4 @@ class Finding:
     confidence: Confidence = Confidence.HIGH
     steps: Sequence[Step] = ()
     source: str = ""
+    fingerprint: str = ""

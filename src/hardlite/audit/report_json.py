@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 from hardlite.audit.auditing import Audited
-from hardlite.audit.fingerprints import fingerprints
 from hardlite.audit.scoring import plan_of
 
 __all__ = ["json_report"]
@@ -17,11 +16,14 @@ def json_report(audited: Audited) -> str:
             **dataclasses.asdict(finding),
             "severity": finding.severity.name,
             "confidence": finding.confidence.name,
-            "fingerprint": fingerprint,
         }
-        for finding, fingerprint in zip(
-            audited.findings, fingerprints(audited.findings), strict=True
-        )
+        for finding in audited.findings
     ]
     plan = dataclasses.asdict(plan_of(audited.findings))
-    return json.dumps({"files": audited.files, "findings": findings, "plan": plan}, indent=2) + "\n"
+    told = {
+        "files": audited.files,
+        "ignored": audited.ignored,
+        "findings": findings,
+        "plan": plan,
+    }
+    return json.dumps(told, indent=2) + "\n"

@@ -9,7 +9,6 @@ from hardlite.audit.auditing import Audited
 from hardlite.audit.code import RULES
 from hardlite.audit.explaining import page_of
 from hardlite.audit.finding import Confidence, Finding, Severity, Step
-from hardlite.audit.fingerprints import fingerprints
 
 __all__ = ["sarif_report"]
 
@@ -38,8 +37,7 @@ def sarif_report(audited: Audited, *, version: str) -> str:
         "version": version,
         "rules": [_rule(code) for code in RULES],
     }
-    known = zip(audited.findings, fingerprints(audited.findings), strict=True)
-    results = [_result(finding, fingerprint) for finding, fingerprint in known]
+    results = [_result(finding) for finding in audited.findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -56,7 +54,7 @@ def _rule(code: str) -> Json:
     }
 
 
-def _result(finding: Finding, fingerprint: str) -> Json:
+def _result(finding: Finding) -> Json:
     found: dict[str, object] = {
         "ruleId": finding.rule,
         "ruleIndex": _PLACES[finding.rule],
@@ -64,7 +62,7 @@ def _result(finding: Finding, fingerprint: str) -> Json:
         "rank": _RANKS[finding.confidence],
         "message": {"text": f"{finding.message}."},
         "locations": [_place(finding.path, finding.line, finding.end_line)],
-        "partialFingerprints": {"hardlite/v2": fingerprint},
+        "partialFingerprints": {"hardlite/v2": finding.fingerprint},
     }
     if finding.steps:
         found["codeFlows"] = [{"threadFlows": [{"locations": _flow(finding.steps)}]}]
