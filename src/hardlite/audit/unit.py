@@ -43,6 +43,19 @@ class Linked:
         return any(is_route(scope) for scope in production)
 
     @functools.cached_property
+    def per_request(self) -> AbstractSet[Scope]:
+        """Functions that run for each request: those that answer one, and what they call."""
+        found: set[Scope] = set()
+        waiting = [scope for scope in self.program.functions if is_route(scope)]
+        waiting += self.program.dependencies
+        while waiting:
+            scope = waiting.pop()
+            if scope not in found:
+                found.add(scope)
+                waiting += self.effects.callees(scope)
+        return found
+
+    @functools.cached_property
     def declares_keys(self) -> bool:
         """Whether a model declares a foreign key."""
         return any(
