@@ -10,7 +10,9 @@ from hardlite.audit import Audited, Severity, audit
 from hardlite.audit.baselines import without_baseline, write_baseline
 from hardlite.audit.explaining import page_of
 from hardlite.audit.report_github import github_report
+from hardlite.audit.report_html import html_report
 from hardlite.audit.report_json import json_report
+from hardlite.audit.report_markdown import markdown_report
 from hardlite.audit.report_sarif import sarif_report
 from hardlite.audit.report_text import text_report
 from hardlite.audit.settings import settings_in
@@ -30,6 +32,8 @@ class Format(enum.StrEnum):
     JSON = "json"
     SARIF = "sarif"
     GITHUB = "github"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 class FailOn(enum.StrEnum):
@@ -128,8 +132,17 @@ def _narrowed(audited: Audited, baseline: Path | None, since: str | None) -> Aud
 
 
 def _report(audited: Audited, output: Format) -> str:
-    if output is Format.JSON:
-        return json_report(audited)
-    if output is Format.SARIF:
-        return sarif_report(audited, version=versions()["hardlite"])
-    return github_report(audited) if output is Format.GITHUB else text_report(audited)
+    version = versions()["hardlite"]
+    match output:
+        case Format.JSON:
+            return json_report(audited)
+        case Format.SARIF:
+            return sarif_report(audited, version=version)
+        case Format.GITHUB:
+            return github_report(audited)
+        case Format.MARKDOWN:
+            return markdown_report(audited)
+        case Format.HTML:
+            return html_report(audited, version=version)
+        case _:
+            return text_report(audited)
