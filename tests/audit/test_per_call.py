@@ -28,6 +28,12 @@ AGAIN = {
     "a function that a coroutine of a route calls": (
         "def g():\n  return {make}\n@app.post('/')\nasync def f():\n  return g()"
     ),
+    "a route beside other dependencies": (
+        f"Depends()\nDepends(dict)\nDepends(3)\n{ROUTE}  return {{make}}"
+    ),
+    "a function that calls itself": (
+        f"def g(n):\n  g(n - 1)\n  return {{make}}\n{ROUTE}  return g(3)"
+    ),
     "a dependency": "def g():\n  yield {make}\n@app.get('/')\ndef f(g=Depends(g)): pass",
     "a dependency of a class": "def g():\n  yield {make}\nclass A:\n  x = Depends(g)",
     "a loop": "def f(names):\n  for name in names:\n    made = {make}",
@@ -51,7 +57,7 @@ ONCE = {
     "an attribute later": f"{ROUTE}  made = {{make}}\n  app.state.made = made",
     "a key": f"{ROUTE}  if (made := KEPT.get(1)) is None:\n    KEPT[1] = {{make}}",
     "a typed attribute": f"{ROUTE}  app.made: object = {{make}}",
-    "another call": f"{ROUTE}  return dict()\nDepends()\nDepends(dict)",
+    "another call": f"{ROUTE}  return dict()",
 }
 
 CASES = [("HLS6", "create_engine(URL)"), ("HLS1", "sessionmaker(shared)")]

@@ -126,7 +126,7 @@ def _findings(resources: Sequence[Resource], sources: Mapping[str, Source]) -> I
             for call in function.calls():
                 linked.databases.add(call, function.scope)
     for module in concerned:
-        unit = units.pop(module, None) or _unit(module, sources, linked)
+        unit = units.pop(module) if module in units else _unit(module, sources, linked)
         for rule in RULES.values():
             for finding in rule.check(unit):
                 yield _weighed(finding, module, linked)

@@ -45,7 +45,8 @@ def without_baseline(audited: Audited, file: Path) -> Audited:
         OSError: it cannot be read.
     """
     try:
-        known = _fingerprints(json.loads(file.read_text(encoding="utf-8")))
+        told = json.loads(file.read_text(encoding="utf-8"))
+        known = _fingerprints(told["schema"], told["findings"])
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"{file} is no baseline of an audit", "Make one with: hardlite audit --write-baseline."
@@ -54,7 +55,7 @@ def without_baseline(audited: Audited, file: Path) -> Audited:
     return dataclasses.replace(audited, findings=new)
 
 
-def _fingerprints(told: Mapping[str, Sequence[Mapping[str, str]]]) -> set[str]:
-    if told["schema"] != _SCHEMA:
-        raise ValueError(told["schema"])
-    return {each["fingerprint"] for each in told["findings"]}
+def _fingerprints(schema: object, findings: Sequence[Mapping[str, str]]) -> set[str]:
+    if schema != _SCHEMA:
+        raise ValueError(schema)
+    return {each["fingerprint"] for each in findings}

@@ -1,7 +1,6 @@
 """Expressions as paths: a name and the steps from it to a value."""
 
 import ast
-import functools
 from collections.abc import Iterator
 from typing import Final
 
@@ -34,6 +33,7 @@ _WITHOUT_NODES: Final = {
     *("arg", "attr", "conversion", "ctx", "id", "is_async", "kind", "level", "lineno", "op", "ops"),
     *("simple", "tag", "type_comment", "type_ignores"),
 }
+_FIELDS: Final[dict[type[ast.AST], tuple[str, ...]]] = {}
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -48,9 +48,10 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-@functools.cache
 def _fields_of(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+    return _FIELDS[kind]
 
 
 def path_of(node: ast.expr | None) -> Path | None:
