@@ -124,6 +124,14 @@ def test_markdown_has_the_places_and_the_page_of_each_rule(
     assert "\n### Fix\n" in out
 
 
+def test_markdown_of_nothing_found_lists_nothing(hardlite: Command, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print('hello')\n", encoding="utf-8")
+    out = hardlite("audit", tmp_path, "--format", "markdown").out
+
+    assert "0 findings in 1 files. Score: **10 of 10**." in out
+    assert "##" not in out
+
+
 def test_html_is_one_page_that_needs_nothing_but_itself(hardlite: Command, program: Path) -> None:
     (program / "app.py").rename(program / "a&b.py")
     out = hardlite("audit", program, "--format", "html").out

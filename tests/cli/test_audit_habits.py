@@ -98,7 +98,7 @@ def test_what_a_baseline_has_is_not_told_again(hardlite: Command, program: Path)
     assert found(hardlite, "--select", "2C", "--baseline", "known.json") == [("HL2C", "g")]
 
 
-@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"schema": "another/1"}'])
+@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"schema": "another/1", "findings": []}'])
 def test_what_is_no_baseline_is_misuse(text: str, hardlite: Command, program: Path) -> None:
     (program / "known.json").write_text(text, encoding="utf-8")
 
