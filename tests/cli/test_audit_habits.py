@@ -134,7 +134,11 @@ def test_since_a_revision_only_changed_lines_have_findings(
     git(program, "add", "--all")
     git(program, "commit", "-q", "-m", "two")
     assert found(hardlite, "--select", "2C", "--since", "HEAD") == []
-    assert len(found(hardlite, "--select", "2C", "--since", "HEAD~")) == 2
+    both = found(hardlite, "--select", "2C", "--since", "HEAD~")
+    assert both == [("HL2C", "g"), ("HL2C", "f")]
+
+    (program / "app.py").write_text(f"# A line more.\n{TWO}", encoding="utf-8")
+    assert found(hardlite, "--select", "2C", "--since", "HEAD") == []
 
 
 def test_lines_that_look_like_the_head_of_a_file_are_lines(
