@@ -479,6 +479,16 @@ def test_a_collector_that_is_off_stays_off(found: Audit) -> None:
         gc.enable()
 
 
+def test_tests_are_not_read(found: Audit, tmp_path: Path) -> None:
+    handed = "from work import save\nimport sqlite3\nsave(sqlite3.connect('a.db'))\n"
+    blocks = {("HL5A", "work.py", 1)}
+    found(work="async def save(con): con.commit()\n", test_work=handed)
+
+    assert not found("HL5A")
+    assert audit([tmp_path]).files == 1
+    assert found("HL5A", start=handed) == blocks
+
+
 @pytest.mark.parametrize(
     ("rules", "score"),
     [

@@ -93,6 +93,12 @@ FINDS = [
     # Timeouts.
     ("HL3A", "def f():\n  sqlite3.connect('app.db', timeout=0.1)"),
     ("HL3A", "def f():\n  con.execute('PRAGMA busy_timeout=100')"),
+    # Commits that are not safe.
+    ("HL1D", "con.execute('PRAGMA synchronous=OFF')"),
+    ("HL1D", "def f(): con.execute('pragma synchronous = 0')"),
+    ("HL1D", "def f(): con.executescript('PRAGMA journal_mode=WAL; PRAGMA synchronous(off);')"),
+    ("HL1D", "SAFE = 'PRAGMA main.synchronous=OFF'\ndef f(): con.execute(SAFE)"),
+    ("HL1D", "def f(size): con.execute(f'PRAGMA cache_size={size}; PRAGMA synchronous = OFF')"),
     # Commits in loops.
     (
         "HLS3",
@@ -201,6 +207,12 @@ LEAVES = [
         "HL3B",
         "def f(x):\n  with con: con.execute('DELETE FROM t')\n  time.sleep(1)\n  con.execute('COMMIT')\n  con.execute('ROLLBACK')",
     ),
+    ("HL1D", "con.execute('PRAGMA synchronous=NORMAL')"),
+    ("HL1D", "con.execute('PRAGMA synchronous=1')"),
+    ("HL1D", "con.execute('PRAGMA synchronous')"),
+    ("HL1D", "con.execute('PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL')"),
+    ("HL1D", "TEXT = 'the sqlite docs say synchronous=OFF'"),
+    ("HL1D", "def f():\n  'PRAGMA synchronous=OFF is not what this does.'"),
     ("HLS3", "def f():\n  for attempt in range(3): con.commit()"),
     ("HLS3", "def f(migrations):\n  for m in migrations: con.commit()"),
     ("HLS3", "def f(rows):\n  for row in rows:\n    requests.get(row)\n    con.commit()"),

@@ -40,6 +40,10 @@ class Effects:
         """Return the functions that call this one."""
         return self._callers[scope]
 
+    def callees(self, scope: Scope) -> list[Scope]:
+        """Return the functions that this one calls."""
+        return [callee for _, callee in self._edges[scope]]
+
     def of_call(self, call: Call, scope: Scope) -> Effect:
         """Return what one call does."""
         callee = self._program.callee(call.path, scope)

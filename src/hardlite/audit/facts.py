@@ -105,6 +105,7 @@ class Module:
         path: as a finding names it, with slashes.
         name: dotted, from the root of what is audited.
         role: what the file is for.
+        is_package: whether it is the ``__init__.py`` of a package.
         imports: local names, each with what it stands for.
         texts: literal texts that speak of the database, each with its line.
         scope: its outermost scope; set once it has been read.
@@ -113,6 +114,7 @@ class Module:
     path: str
     name: str
     role: Role
+    is_package: bool = False
     imports: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     scope: Scope = dataclasses.field(init=False)

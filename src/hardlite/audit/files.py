@@ -1,7 +1,7 @@
 """Which files are audited, what each is for, and what is left of it once it has been read."""
 
 import ast
-import gc
+import dataclasses
 import os
 import re
 import warnings
@@ -12,7 +12,7 @@ from typing import Final
 from hardlite.audit.facts import Module, Role
 from hardlite.audit.survey import survey
 
-__all__ = ["Unreadable", "find", "parsed", "read"]
+__all__ = ["Source", "Unreadable", "find", "parsed", "read", "role_of"]
 
 _SKIPPED: Final = {
     *(".git", ".hg", ".tox", ".venv", "venv", "node_modules", "__pycache__", "site-packages"),
@@ -47,30 +47,55 @@ class Unreadable(Exception):  # noqa: N818 - it is a finding, not a fault of our
         self.path, self.line, self.why = path, line, why
 
 
-def find(paths: Sequence[Path], exclude: Sequence[str] = ()) -> Iterator[tuple[Path, str]]:
-    """Yield each Python and resource file, with the name that findings give it.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file of a program.
+
+    Attributes:
+        path: where it is.
+        shown: what findings call it: its path as seen from the current directory if it is below that.
+        inner: its path within what is audited, which tells what it is for and what imports it.
+    """
+
+    path: Path
+    shown: str
+    inner: str
+
+
+def find(paths: Sequence[Path], exclude: Sequence[str] = ()) -> Iterator[Source]:
+    """Yield each Python and resource file.
 
     Args:
         paths: files and directories.
         exclude: patterns of names to leave out, as `pathlib.PurePath.match` has them.
     """
+    here = Path.cwd()
     for start in paths:
-        if start.is_file():
-            yield start, start.as_posix()
-            continue
-        for folder, below, names in os.walk(start):
-            below[:] = sorted(name for name in below if name not in _SKIPPED)
-            for name in sorted(names):
-                path = Path(folder, name)
-                shown = path.relative_to(start).as_posix()
-                wanted = path.suffix == ".py" or path.suffix in _RESOURCES or name == ".env"
-                if wanted and not any(
-                    path.relative_to(start).match(pattern) for pattern in exclude
-                ):
-                    yield path, shown
+        for path in _files_in(start):
+            inner = path if path == start else path.relative_to(start)
+            if any(inner.match(pattern) for pattern in exclude):
+                continue
+            absolute = path.absolute()
+            if absolute.is_relative_to(here):
+                shown = absolute.relative_to(here)
+            else:
+                shown = path if len(paths) > 1 else inner
+            yield Source(path=path, shown=shown.as_posix(), inner=inner.as_posix())
 
 
-def parsed(path: Path, shown: str) -> ast.Module:
+def _files_in(start: Path) -> Iterator[Path]:
+    if start.is_file():
+        yield start
+        return
+    for folder, below, names in os.walk(start):
+        below[:] = sorted(name for name in below if name not in _SKIPPED)
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix == ".py" or path.suffix in _RESOURCES or name == ".env":
+                yield path
+
+
+def parsed(source: Source) -> ast.Module:
     """Return the tree of a file.
 
     Raises:
@@ -79,30 +104,25 @@ def parsed(path: Path, shown: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(path.read_bytes())
+            return ast.parse(source.path.read_bytes())
     except SyntaxError as error:
-        raise Unreadable(shown, error.lineno or 1, error.msg) from error
+        raise Unreadable(source.shown, error.lineno or 1, error.msg) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Unreadable(shown, 1, str(error) or type(error).__name__) from error
+        raise Unreadable(source.shown, 1, str(error) or type(error).__name__) from error
 
 
-def read(files: Iterable[tuple[Path, str]]) -> Iterator[Module | Unreadable]:
+def read(sources: Iterable[Source]) -> Iterator[Module | Unreadable]:
     """Yield the facts of each Python file; no tree outlives its turn."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for path, shown in files:
-            try:
-                tree = parsed(path, shown)
-            except Unreadable as unreadable:
-                yield unreadable
-                continue
-            module = Module(shown, _dotted(shown), role_of(shown))
-            survey(tree, module)
-            yield module
-    finally:
-        if collecting:
-            gc.enable()
+    for source in sources:
+        try:
+            tree = parsed(source)
+        except Unreadable as unreadable:
+            yield unreadable
+            continue
+        module = Module(source.shown, _dotted(source.inner), role_of(source.inner))
+        module.is_package = source.inner.endswith("/__init__.py")
+        survey(tree, module)
+        yield module
 
 
 def role_of(shown: str) -> Role:

@@ -54,6 +54,8 @@ class Finding:
         severity: how much it matters.
         confidence: how sure that is.
         steps: the chain of calls, where there is one.
+        source: the text of the first line, without the space around it.
+        fingerprint: what it is known by after lines around it have changed.
     """
 
     rule: str
@@ -65,3 +67,5 @@ class Finding:
     severity: Severity
     confidence: Confidence = Confidence.HIGH
     steps: Sequence[Step] = ()
+    source: str = ""
+    fingerprint: str = ""

@@ -38,6 +38,16 @@ class Program:
         for module in self.modules:
             yield from module.scope.functions()
 
+    @property
+    def dependencies(self) -> Iterator[Scope]:
+        """Functions that FastAPI runs for a request, for what they return is asked for."""
+        for scope in (each for module in self.modules for each in module.scope.every()):
+            for call in scope.calls:
+                if call.path[-1].lstrip(".") == "Depends" and call.arguments:
+                    given = self.callee(call.arguments[0][1], scope)
+                    if given is not None:
+                        yield given
+
     def link(self) -> None:
         """Learn what callers hand in."""
         for scope in list(self.functions):

@@ -20,4 +20,10 @@ def json_report(audited: Audited) -> str:
         for finding in audited.findings
     ]
     plan = dataclasses.asdict(plan_of(audited.findings))
-    return json.dumps({"files": audited.files, "findings": findings, "plan": plan}, indent=2) + "\n"
+    told = {
+        "files": audited.files,
+        "ignored": audited.ignored,
+        "findings": findings,
+        "plan": plan,
+    }
+    return json.dumps(told, indent=2) + "\n"

@@ -1,16 +1,16 @@
 """The report of an audit in SARIF 2.1.0, as code scanning services read it."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from hardlite.audit.auditing import Audited
 from hardlite.audit.code import RULES
 from hardlite.audit.explaining import page_of
 from hardlite.audit.finding import Confidence, Finding, Severity, Step
 
-__all__ = ["fingerprint", "sarif_report"]
+__all__ = ["sarif_report"]
 
 Json = Mapping[str, object]
 
@@ -21,6 +21,7 @@ _LEVELS: Final = {
     Severity.MONITOR: "note",
 }
 _RANKS: Final = {Confidence.HIGH: 90.0, Confidence.MEDIUM: 60.0, Confidence.LOW: 30.0}
+_PLACES: Final = {code: place for place, code in enumerate(RULES)}
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -41,12 +42,6 @@ def sarif_report(audited: Audited, *, version: str) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def fingerprint(finding: Finding) -> str:
-    """Return what stays the same for a finding while lines above it come and go."""
-    told = f"{finding.rule}\0{finding.path}\0{finding.symbol}\0{finding.message}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
-
-
 def _rule(code: str) -> Json:
     page = page_of(code)
     return {
@@ -62,11 +57,12 @@ def _rule(code: str) -> Json:
 def _result(finding: Finding) -> Json:
     found: dict[str, object] = {
         "ruleId": finding.rule,
+        "ruleIndex": _PLACES[finding.rule],
         "level": _LEVELS[finding.severity],
         "rank": _RANKS[finding.confidence],
         "message": {"text": f"{finding.message}."},
         "locations": [_place(finding.path, finding.line, finding.end_line)],
-        "partialFingerprints": {"hardlite/v1": fingerprint(finding)},
+        "partialFingerprints": {"hardlite/v2": finding.fingerprint},
     }
     if finding.steps:
         found["codeFlows"] = [{"threadFlows": [{"locations": _flow(finding.steps)}]}]
@@ -82,7 +78,7 @@ def _flow(steps: Sequence[Step]) -> list[Json]:
 def _place(path: str, line: int, end_line: int) -> Json:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": path},
+            "artifactLocation": {"uri": quote(path)},
             "region": {"startLine": line, "endLine": end_line},
         }
     }

@@ -36,7 +36,8 @@ def _lines(audited: Audited) -> Iterator[str]:
         yield from _block(finding, in_full=finding.rule not in told)
         told.add(finding.rule)
     plan = plan_of(audited.findings)
-    yield f"{len(audited.findings)} findings in {audited.files} files."
+    ignored = f", and {audited.ignored} that comments ignore" if audited.ignored else ""
+    yield f"{len(audited.findings)} findings{ignored} in {audited.files} files."
     yield f"Score: {plan.score} of 10"
     yield from (f"  - {reason}" for reason in plan.reasons)
     yield from _listed("Top fixes", plan.top)

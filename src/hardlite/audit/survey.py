@@ -155,7 +155,7 @@ class _Survey:
         start = node.module or ""
         if node.level:
             parts = self._module.name.split(".")
-            package = parts[: len(parts) - node.level + self._module.path.endswith("/__init__.py")]
+            package = parts[: len(parts) - node.level + self._module.is_package]
             start = ".".join([".", *package, *filter(None, [node.module])])
         for alias in node.names:
             imports[alias.asname or alias.name] = f"{start}.{alias.name}"

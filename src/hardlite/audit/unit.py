@@ -17,7 +17,7 @@ from hardlite.audit.routes import is_route
 __all__ = ["Function", "Linked", "Parents", "Unit", "own_nodes"]
 
 Parents = tuple[ast.AST, ...]
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_OTHER_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -41,6 +41,19 @@ class Linked:
         """Whether a function of the running program answers requests."""
         production = (s for s in self.program.functions if s.module.role == "production")
         return any(is_route(scope) for scope in production)
+
+    @functools.cached_property
+    def per_request(self) -> AbstractSet[Scope]:
+        """Functions that run for each request: those that answer one, and what they call."""
+        found: set[Scope] = set()
+        waiting = [scope for scope in self.program.functions if is_route(scope)]
+        waiting += self.program.dependencies
+        while waiting:
+            scope = waiting.pop()
+            if scope not in found:
+                found.add(scope)
+                waiting += self.effects.callees(scope)
+        return found
 
     @functools.cached_property
     def declares_keys(self) -> bool:
@@ -81,6 +94,8 @@ class Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module
     scope: Scope
     linked: Linked
+    _effects: dict[ast.Call, Effect] = dataclasses.field(default_factory=dict, init=False)
+    _below: dict[ast.AST, Sequence[ast.Call]] = dataclasses.field(default_factory=dict, init=False)
 
     @property
     def body(self) -> Sequence[ast.stmt]:
@@ -90,7 +105,7 @@ class Function:
     @functools.cached_property
     def nodes(self) -> Sequence[tuple[ast.AST, "Parents"]]:
         """What is in it, each with what is around it; other functions are left out."""
-        return list(_with_parents(self.node, ()))
+        return list(_with_parents(self.node))
 
     @functools.cached_property
     def _calls(self) -> Sequence[ast.Call]:
@@ -109,6 +124,11 @@ class Function:
 
     def effect(self, node: ast.Call) -> Effect:
         """Return what a call does."""
+        if node not in self._effects:
+            self._effects[node] = self._effect(node)
+        return self._effects[node]
+
+    def _effect(self, node: ast.Call) -> Effect:
         path = path_of(node.func)
         if path is None:
             return Effect.NONE
@@ -131,18 +151,20 @@ class Function:
     def effects_in(self, *nodes: ast.AST) -> Effect:
         """Return what all the calls in some nodes do."""
         found = Effect.NONE
-        for node in nodes:
-            for each in own_nodes(node):
-                if isinstance(each, ast.Call):
-                    found |= self.effect(each)
+        for call in self._calls_below(*nodes):
+            found |= self.effect(call)
         return found
 
     def calls(self, *nodes: ast.AST) -> Iterator[ast.Call]:
         """Yield the calls in some nodes, in the order they are written."""
-        if not nodes:
-            yield from self._calls
+        return self._calls_below(*nodes) if nodes else iter(self._calls)
+
+    def _calls_below(self, *nodes: ast.AST) -> Iterator[ast.Call]:
         for node in nodes:
-            yield from (each for each in own_nodes(node) if isinstance(each, ast.Call))
+            if node not in self._below:
+                found = [each for each in own_nodes(node) if isinstance(each, ast.Call)]
+                self._below[node] = found
+            yield from self._below[node]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,23 +190,39 @@ class Unit:
         """Return the file of a tree."""
         by_line = {(s.line, s.plain_name): s for s in module.scope.functions()}
         functions = [Function(node=tree, scope=module.scope, linked=linked)]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                scope = by_line[node.lineno, node.name]
-                functions.append(Function(node=node, scope=scope, linked=linked))
+        for node in _defined_in(tree):
+            scope = by_line[node.lineno, node.name]
+            functions.append(Function(node=node, scope=scope, linked=linked))
         return cls(module=module, linked=linked, functions=functions)
 
 
-def _with_parents(node: ast.AST, parents: Parents) -> Iterator[tuple[ast.AST, Parents]]:
-    for child in children(node):
-        if not isinstance(child, _FUNCTIONS | ast.ClassDef):
-            yield child, parents
-            yield from _with_parents(child, (*parents, child))
+def _defined_in(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+        waiting += [each for each in reversed(children(node)) if not isinstance(each, ast.expr)]
+
+
+def _with_parents(root: ast.AST) -> Iterator[tuple[ast.AST, Parents]]:
+    waiting: list[tuple[ast.AST, Parents]] = [(each, ()) for each in reversed(_below(root))]
+    while waiting:
+        node, parents = waiting.pop()
+        yield node, parents
+        if below := _below(node):
+            around = (*parents, node)
+            waiting += [(each, around) for each in reversed(below)]
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a node and what is below it in the order of the text, without other functions."""
-    yield node
-    for child in children(node):
-        if not isinstance(child, _FUNCTIONS | ast.ClassDef):
-            yield from own_nodes(child)
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += reversed(_below(each))
+
+
+def _below(node: ast.AST) -> list[ast.AST]:
+    return [each for each in children(node) if not isinstance(each, _OTHER_SCOPES)]

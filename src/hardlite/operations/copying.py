@@ -85,7 +85,7 @@ def copy_pages(
     (page_size,) = source.run("PRAGMA main.page_size").fetchone()
     # If the copy is cut short nobody wants what there is of it.
     copy.run("PRAGMA journal_mode = OFF")
-    copy.run("PRAGMA synchronous = OFF")
+    copy.run("PRAGMA synchronous = OFF")  # hardlite: ignore[1D] sync() waits for the disk
     copy.run("PRAGMA cache_size = -8000")
     with synced(path) as sync:
         waiting = 0

@@ -4,6 +4,7 @@ from hardlite.audit.code import (
     hl1a,
     hl1b,
     hl1c,
+    hl1d,
     hl2a,
     hl2c,
     hl3a,
@@ -20,9 +21,11 @@ from hardlite.audit.code import (
     hl7b,
     hl7c,
     hle0,
+    hls1,
     hls3,
     hls4,
     hls5,
+    hls6,
     hls7,
 )
 from hardlite.audit.rule import Rule
@@ -33,6 +36,7 @@ _MODULES = (
     hl1a,
     hl1b,
     hl1c,
+    hl1d,
     hl2a,
     hl2c,
     hl3a,
@@ -49,9 +53,11 @@ _MODULES = (
     hl7b,
     hl7c,
     hle0,
+    hls1,
     hls3,
     hls4,
     hls5,
+    hls6,
     hls7,
 )
 RULES: dict[str, Rule] = {module.RULE.code: module.RULE for module in _MODULES}

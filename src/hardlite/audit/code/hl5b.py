@@ -15,7 +15,7 @@ def _check(unit: Unit) -> Iterator[Finding]:
     for function in unit.functions:
         if not function.scope.is_async or is_startup(function):
             continue
-        for node in ast.walk(function.node):
+        for node, _ in function.nodes:
             if isinstance(node, ast.AsyncWith):
                 for item in node.items:
                     call = item.context_expr

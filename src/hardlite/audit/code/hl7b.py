@@ -13,6 +13,7 @@ from hardlite.audit.unit import Function, Parents, Unit
 __all__ = ["RULE"]
 
 _DRIVERS = {"Connection()", "Cursor()", "AsyncConnection()", "AsyncCursor()"}
+_TWO = 2
 
 
 def _check(unit: Unit) -> Iterator[Finding]:
@@ -90,8 +91,10 @@ def _commits_shared(body: Sequence[ast.stmt], function: Function) -> bool:
 
 def _without_rollback(function: Function) -> Finding | None:
     """Several writes on a connection that lives on, and nothing that undoes them."""
-    calls = list(function.calls())
-    if any(function.own_effect(c) & Effect.ROLLS_BACK for c in calls):
+    effects = [function.own_effect(call) for call in function.calls()]
+    if any(effect & Effect.ROLLS_BACK for effect in effects):
+        return None
+    if sum(bool(effect & Effect.WRITES) for effect in effects) < _TWO:
         return None
     if any(
         isinstance(node, ast.With | ast.AsyncWith) and _manages(node, function)

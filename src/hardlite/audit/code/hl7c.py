@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
 from hardlite.audit.finding import Finding, Severity
 from hardlite.audit.rule import Rule, at
@@ -9,8 +10,12 @@ from hardlite.audit.unit import Function, Unit, own_nodes
 
 __all__ = ["RULE"]
 
+_LOGS: Final = ("-wal", "-shm")
+
 
 def _check(unit: Unit) -> Iterator[Finding]:
+    if not any(text.endswith(_LOGS) for _, text in unit.module.texts):
+        return
     for function in unit.functions:
         if function.scope.kind == "module" or function.scope.plain_name == "close":
             continue
@@ -33,7 +38,7 @@ def _names_log(function: Function) -> bool:
         if isinstance(n, ast.Constant) and isinstance(n.value, str)
     ]
     # With the empty suffix among them, the database itself is removed too.
-    return "" not in texts and any(text.endswith(("-wal", "-shm")) for text in texts)
+    return "" not in texts and any(text.endswith(_LOGS) for text in texts)
 
 
 RULE = Rule(code="HL7C", title="Log removed", category="Error Handling", check=_check)
