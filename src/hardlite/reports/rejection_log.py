@@ -199,7 +199,7 @@ class RejectionLog(Sequence[Rejection]):
 
     def _rejection(self, record: bytes) -> Rejection:
         # Written by this very object, into a file that nobody else can open.
-        position, number, keys, _ = _HEAD.unpack_from(record)
+        position, number, keys, _ = cast("tuple[int, int, int, int]", _HEAD.unpack_from(record))
         data = io.BytesIO(record[_HEAD.size :])
         facts = (
             cast("_Facts", pickle.load(data))  # noqa: S301
