@@ -199,9 +199,13 @@ class RejectionLog(Sequence[Rejection]):
 
     def _rejection(self, record: bytes) -> Rejection:
         # Written by this very object, into a file that nobody else can open.
-        position, number, keys, _ = _HEAD.unpack_from(record)
+        position, number, keys, _ = cast("tuple[int, int, int, int]", _HEAD.unpack_from(record))
         data = io.BytesIO(record[_HEAD.size :])
-        facts: _Facts = pickle.load(data) if number == _NONE else self._facts[number]  # noqa: S301
+        facts = (
+            cast("_Facts", pickle.load(data))  # noqa: S301
+            if number == _NONE
+            else self._facts[number]
+        )
         item = _unpickled(data.read())
         if keys != _NONE and isinstance(item, tuple):
             item = dict(zip(self._keys[keys], cast("tuple[object, ...]", item), strict=True))
