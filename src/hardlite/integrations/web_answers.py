@@ -11,6 +11,7 @@ from http import HTTPStatus
 from sqlalchemy.engine import Engine
 
 from hardlite.errors import ConfigurationError, DatabaseLockedError
+from hardlite.log_events import log_event
 from hardlite.operations.health import health
 from hardlite.turns.holder import Holder, printable
 
@@ -42,7 +43,12 @@ def locked_answer(error: DatabaseLockedError, path: str, retry_after: int) -> We
         path: what was asked for.
         retry_after: seconds after which it is worth another try.
     """
-    _log.warning("%s was answered with 503: %s", printable(path), error.orig)
+    _log.warning(
+        "%s was answered with 503: %s",
+        printable(path),
+        error.orig,
+        extra=log_event("request.refused", path=printable(path), reason=str(error.orig)),
+    )
     return WebAnswer(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         body={"detail": "The database is busy. Nothing was kept of this request; send it again."},
