@@ -23,9 +23,12 @@ from hardlite import (
     get_async_sessionmaker,
     get_sessionmaker,
 )
+from hardlite.turns import gate as gate_module
+from hardlite.turns.claims import ProcessClaim
 from hardlite.turns.gate import Gate
 from hardlite.turns.hold_watch import look_at_holds
 from hardlite.turns.turn import Turn
+from hardlite.turns.turn_files import TurnFiles
 from hardlite.turns.waiting import WaitingTask
 from tests.aio.conftest import Run
 from tests.fixtures.arrivals import PATIENCE, Arrivals, listening
@@ -271,6 +274,31 @@ def test_a_turn_that_comes_as_the_time_runs_out_is_kept(run: Run, gate: Gate) ->
             held.release()
             give_up()
 
+        turn = await gate.take_awaited(0, aside=at_the_last_moment)
+        assert gate.turn is turn
+        turn.release()
+
+    run(main())
+
+
+def test_a_turn_that_comes_as_the_last_moment_is_over_is_kept(
+    run: Run, db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has given it back when the time is over; it comes a moment later."""
+    monkeypatch.setattr(gate_module, "_ON_ITS_WAY", 0)
+    db_path.touch()
+    other = TurnFiles(str(db_path))
+    assert other.try_claim()
+    gate = Gate(str(db_path), claim=ProcessClaim(TurnFiles(str(db_path))))
+    moments = iter(["the time is over", "so is the moment"])
+
+    async def at_the_last_moment(give_up: Callable[[], None]) -> None:
+        if next(moments) == "so is the moment":
+            other.release()
+            until(lambda: gate.turn is not None)
+        give_up()
+
+    async def main() -> None:
         turn = await gate.take_awaited(0, aside=at_the_last_moment)
         assert gate.turn is turn
         turn.release()

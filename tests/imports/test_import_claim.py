@@ -271,10 +271,14 @@ engine.dispose()
 
 def source():
     yield {"n": 0}
+    heard, told = os.pipe()
     if os.fork() == 0:
+        os.write(told, b"here")
         os.close(1)
         os.read(0, 1)
         os._exit(0)
+    # Not before it has begun: it is then that it lets go of what its parent had open.
+    os.read(heard, 4)
     hold("forked")
 
 batched_unit_of_work(engine, source(), table, batch_size=1, resume_key="nightly")
