@@ -5,7 +5,7 @@ import os
 import pathlib
 import shutil
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final, TypedDict
 
 from sqlalchemy.engine import Engine
@@ -164,15 +164,23 @@ class _Work:
                     if primary_code(error) not in _DAMAGE:
                         raise
                 links.pop_all()
+                self._keep_logs()
         return self._put_new()
 
     def _hold_on_to_logs(self, links: ExitStack) -> None:
         """Give the logs a second name: whoever closes a database last deletes them, damaged or not."""
         for end in ("-wal", "-journal"):
             if pathlib.Path(f"{self._file}{end}").is_file():
-                link = pathlib.Path(f"{self._kept}{end}")
+                # Not the log's name beside the kept state: SQLite would read it into that.
+                link = pathlib.Path(f"{self._kept}.held{end}")
                 link.hardlink_to(f"{self._file}{end}")
                 links.callback(link.unlink)
+
+    def _keep_logs(self) -> None:
+        """Keep the logs of a damaged database beside it, as they were before it was opened."""
+        for end in ("-wal", "-journal"):
+            with suppress(FileNotFoundError):
+                pathlib.Path(f"{self._kept}.held{end}").replace(f"{self._kept}{end}")
 
     def _through_sqlite(self) -> str | None:
         with opened(self._file, self._driver, busy_timeout=self._timeout) as target:
